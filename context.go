@@ -1,0 +1,94 @@
+package tenancy
+
+import (
+	"context"
+	"fmt"
+)
+
+// access is what a context may reach. A context without one may reach nothing.
+type access struct {
+	mode   mode
+	id     ID
+	bind   any    // id boxed once, so that binding it costs a statement no allocation
+	reason string // of a bypass
+	err    error  // why a context that was meant to name a tenant does not
+}
+
+type mode uint8
+
+const (
+	modeNone mode = iota
+	modeTenant
+	modeCentral
+	modeBypass
+)
+
+type contextKey struct{}
+
+var nothing = &access{}
+
+func accessOf(ctx context.Context) *access {
+	if ctx == nil {
+		return nothing
+	}
+	if a, ok := ctx.Value(contextKey{}).(*access); ok {
+		return a
+	}
+	return nothing
+}
+
+// WithTenant returns a context that acts for one tenant. It replaces whatever the parent allowed: another tenant,
+// [Central] or [Bypass]. An ID that [ParseID] would not accept gives a context that acts for nobody: [Require] and
+// every statement report [ErrNoTenant] together with [ErrInvalidID]. Whether the tenant exists is not checked here.
+// Safe for concurrent use.
+func WithTenant(ctx context.Context, id ID) context.Context {
+	a := &access{mode: modeTenant, id: id, bind: string(id)}
+	if _, err := ParseID(string(id)); err != nil {
+		a = &access{err: err}
+	}
+	return context.WithValue(ctx, contextKey{}, a)
+}
+
+// FromContext returns the tenant the context acts for. ok is false when it names none, also under [Central] and
+// [Bypass]: the absence of a tenant is never permission. Safe for concurrent use.
+func FromContext(ctx context.Context) (id ID, ok bool) {
+	a := accessOf(ctx)
+	return a.id, a.mode == modeTenant
+}
+
+// Require returns the tenant the context acts for, or [ErrNoTenant]. Safe for concurrent use.
+func Require(ctx context.Context) (ID, error) {
+	a := accessOf(ctx)
+	if a.mode == modeTenant {
+		return a.id, nil
+	}
+	return "", a.noTenant()
+}
+
+// Central returns a context that acts for no tenant: statements on central tables work, statements on owned tables
+// are [ErrNoTenant]. Use it for sign-up, billing and other code that stands outside the tenants.
+// Safe for concurrent use.
+func Central(ctx context.Context) context.Context {
+	return context.WithValue(ctx, contextKey{}, &access{mode: modeCentral})
+}
+
+// Bypass returns a context that sees the rows of all tenants and may run any statement, DDL included. reason says why
+// and is reported, with the statement's operation and table, to the plugin's OnBypass hook and logger each time a
+// statement uses it. Without a reason there is no bypass: the context acts for nobody. Rows written under Bypass must
+// name their tenant themselves. Safe for concurrent use.
+func Bypass(ctx context.Context, reason string) context.Context {
+	a := &access{mode: modeBypass, reason: reason}
+	if reason == "" {
+		a = &access{err: errBypassReason}
+	}
+	return context.WithValue(ctx, contextKey{}, a)
+}
+
+var errBypassReason = fmt.Errorf("tenancy: Bypass needs a reason")
+
+func (a *access) noTenant() error {
+	if a.err != nil {
+		return fmt.Errorf("%w: %w", ErrNoTenant, a.err)
+	}
+	return ErrNoTenant
+}
