@@ -12,6 +12,8 @@ type access struct {
 	bind   any    // id boxed once, so that binding it costs a statement no allocation
 	reason string // of a bypass
 	err    error  // why a context that was meant to name a tenant does not
+
+	several []*access // of modeSeveral
 }
 
 type mode uint8
@@ -21,6 +23,8 @@ const (
 	modeTenant
 	modeCentral
 	modeBypass
+	modeSeveral  // some tenants under Bypass (see ForTenants)
+	modeInternal // a question of the plugin's own
 )
 
 type contextKey struct{}

@@ -1,0 +1,152 @@
+package tenancy
+
+import (
+	"fmt"
+
+	"gorm.io/gorm"
+)
+
+// pipeline is one callback: in front of or behind which of GORM's own it stands.
+type pipeline struct {
+	name     string
+	register func(name string, fn func(*gorm.DB)) error
+	fn       func(*gorm.DB)
+}
+
+// register puts the wall into GORM's pipelines. The positions are promises: queries before GORM adds the soft-delete
+// and primary-key conditions and builds; create twice, so that hooks see the tenant and cannot change it; update and
+// delete directly before GORM's own, because gorm.DeletedAt builds its SQL inside gorm:delete.
+func (p *Plugin) register(db *gorm.DB) error {
+	cb := db.Callback()
+	for _, l := range []pipeline{
+		{"tenancy:query", cb.Query().Before("gorm:query").Register, p.beforeQuery},
+		{"tenancy:row", cb.Row().Before("gorm:row").Register, p.beforeRow},
+		{"tenancy:raw", cb.Raw().Before("gorm:raw").Register, p.beforeRaw},
+		{"tenancy:stamp", cb.Create().Before("gorm:before_create").Register, p.stamp},
+		{"tenancy:create", cb.Create().Before("gorm:create").Register, p.beforeCreate},
+		{"tenancy:verify", cb.Create().After("gorm:create").Register, p.afterCreate},
+		{"tenancy:update", cb.Update().Before("gorm:update").Register, p.beforeUpdate},
+		{"tenancy:delete", cb.Delete().Before("gorm:delete").Register, p.beforeDelete},
+	} {
+		if err := l.register(l.name, l.fn); err != nil {
+			return fmt.Errorf("tenancy: register %s: %w", l.name, err)
+		}
+	}
+	return nil
+}
+
+func (p *Plugin) beforeQuery(db *gorm.DB) {
+	if db.Error == nil {
+		p.check(db, opQuery)
+	}
+}
+
+func (p *Plugin) beforeRow(db *gorm.DB) {
+	if db.Error != nil {
+		return
+	}
+	p.check(db, opQuery)
+	if rows, _ := db.Get("rows"); db.Error != nil && rows != true && !db.DryRun && db.Statement.ConnPool != nil {
+		// Row() hands its caller whatever lies in Dest. A nil *sql.Row would panic there; this one reports the error.
+		db.Statement.Dest = db.Statement.ConnPool.QueryRowContext(db.Statement.Context,
+			db.Statement.SQL.String(), db.Statement.Vars...)
+	}
+}
+
+func (p *Plugin) beforeRaw(db *gorm.DB) {
+	if db.Error == nil {
+		p.check(db, opRaw)
+	}
+}
+
+func (p *Plugin) beforeUpdate(db *gorm.DB) {
+	if db.Error == nil {
+		p.check(db, opUpdate)
+	}
+}
+
+func (p *Plugin) beforeDelete(db *gorm.DB) {
+	if db.Error == nil {
+		p.check(db, opDelete)
+	}
+}
+
+// The operations of [StatementError] and [BypassUse].
+const (
+	opQuery  = "query"
+	opCreate = "create"
+	opUpdate = "update"
+	opDelete = "delete"
+	opRaw    = "raw"
+)
+
+// check is the path of every statement but an insert: who asks, which table, and then the guard.
+func (p *Plugin) check(db *gorm.DB, op string) {
+	stmt := db.Statement
+	if stmt.SQL.Len() > 0 {
+		if err := p.guardRaw(db); err != nil {
+			refuse(db, opRaw, "", err)
+		}
+		return
+	}
+	t, err := p.target(db)
+	if err == nil {
+		err = p.confine(db, op, t)
+	}
+	if err != nil {
+		refuse(db, op, stmt.Table, err)
+	}
+}
+
+// confine holds a built statement inside its tenant.
+func (p *Plugin) confine(db *gorm.DB, op string, t target) error {
+	stmt := db.Statement
+	a := accessOf(stmt.Context)
+	switch a.mode {
+	case modeInternal:
+		return nil
+	case modeBypass:
+		if t.model.confined() {
+			p.reportBypass(stmt.Context, a, op, stmt.Table)
+		}
+		return nil
+	}
+	if t.model.confined() {
+		if err := p.permit(db, a); err != nil {
+			return err
+		}
+	}
+	w := wall{plugin: p, db: db, stmt: stmt, access: a}
+	if op == opUpdate {
+		if err := w.protectSet(t); err != nil {
+			return err
+		}
+	}
+	return w.confine(t)
+}
+
+// permit says whether an owned table may be touched at all. A dry run without a tenant is a sub-query that the
+// statement around it will give its tenant (see deferred): nothing is sent from a dry run.
+func (p *Plugin) permit(db *gorm.DB, a *access) error {
+	switch a.mode {
+	case modeTenant:
+		_, err := p.strategy.Route(db.Statement.Context, a.id)
+		return err
+	case modeSeveral:
+		return nil
+	}
+	if db.DryRun {
+		return nil
+	}
+	return a.noTenant()
+}
+
+// refuse ends a statement: the error is recorded, and the SQL is replaced by one that cannot be sent, because Row()
+// and caching plugins go on in spite of an error.
+func refuse(db *gorm.DB, op, table string, err error) {
+	err = &StatementError{Op: op, Table: table, Err: err}
+	_ = db.AddError(err)
+	db.Statement.SQL.Reset()
+	db.Statement.SQL.WriteString("SELECT ?")
+	db.Statement.Vars = []any{&poison{err: err}}
+}

@@ -1,0 +1,383 @@
+package tenancy
+
+import (
+	"database/sql"
+	"fmt"
+	"strings"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+)
+
+var errEscapes = fmt.Errorf("%w: a condition or clause text has unbalanced parentheses, a separator, or quotes and comments "+
+	"that databases read differently; write it plainly or pass values as parameters", ErrUnconfined)
+
+// exprs judges conditions and returns them, rewritten where a sub-query needs the statement's tenant or a comment
+// needs an end. The given slice is never changed: other statements share it.
+func (w *wall) exprs(in []clause.Expression) ([]clause.Expression, error) {
+	out := in
+	for i, e := range in {
+		r, changed, err := w.condition(e)
+		if err != nil {
+			return nil, err
+		}
+		if !changed {
+			continue
+		}
+		if &out[0] == &in[0] {
+			out = append([]clause.Expression(nil), in...)
+		}
+		out[i] = r
+	}
+	return out, nil
+}
+
+// condition judges one expression of WHERE, ON or HAVING.
+func (w *wall) condition(e clause.Expression) (r clause.Expression, changed bool, err error) {
+	switch e := e.(type) {
+	case clause.Eq:
+		return w.comparison(e, e.Column, e.Value)
+	case clause.Neq:
+		return w.comparison(e, e.Column, e.Value)
+	case clause.Gt:
+		return w.comparison(e, e.Column, e.Value)
+	case clause.Gte:
+		return w.comparison(e, e.Column, e.Value)
+	case clause.Lt:
+		return w.comparison(e, e.Column, e.Value)
+	case clause.Lte:
+		return w.comparison(e, e.Column, e.Value)
+	case clause.Like:
+		return w.comparison(e, e.Column, e.Value)
+	case clause.IN:
+		return w.comparison(e, e.Column, e.Values)
+	case clause.AndConditions:
+		exprs, err := w.exprs(e.Exprs)
+		return clause.AndConditions{Exprs: exprs}, moved(exprs, e.Exprs), err
+	case clause.OrConditions:
+		exprs, err := w.exprs(e.Exprs)
+		return clause.OrConditions{Exprs: exprs}, moved(exprs, e.Exprs), err
+	case clause.NotConditions:
+		exprs, err := w.exprs(e.Exprs)
+		return clause.NotConditions{Exprs: exprs}, moved(exprs, e.Exprs), err
+	case clause.Where:
+		exprs, err := w.exprs(e.Exprs)
+		return clause.Where{Exprs: exprs}, moved(exprs, e.Exprs), err
+	case clause.Expr:
+		open, err := w.rawText(e.SQL, e.Vars, "")
+		if err != nil {
+			return nil, false, err
+		}
+		if open {
+			e.SQL, changed = e.SQL+"\n", true
+		}
+		return w.withSubqueries(e, changed, e.Vars...)
+	case clause.NamedExpr:
+		open, err := w.rawText(e.SQL, e.Vars, "")
+		if err != nil {
+			return nil, false, err
+		}
+		if open {
+			e.SQL, changed = e.SQL+"\n", true
+		}
+		return w.withSubqueries(e, changed, e.Vars...)
+	case paren, resolving, *model, scopeAt, joinScope:
+		return e, false, nil
+	case nil:
+		return e, false, nil
+	}
+	// A type of somebody else: it stands in parentheses, and sub-queries in it get the tenant.
+	return resolving{e}, true, nil
+}
+
+func moved(out, in []clause.Expression) bool { return len(in) > 0 && len(out) > 0 && &out[0] != &in[0] }
+
+func (w *wall) comparison(e clause.Expression, column, value any) (clause.Expression, bool, error) {
+	if err := w.column(column); err != nil {
+		return nil, false, err
+	}
+	if plainValue(value) {
+		switch value.(type) {
+		case *gorm.DB, []any:
+		default:
+			return e, false, nil
+		}
+	}
+	if err := w.value(value); err != nil {
+		return nil, false, err
+	}
+	return w.withSubqueries(e, false, value)
+}
+
+func (w *wall) withSubqueries(e clause.Expression, changed bool, values ...any) (clause.Expression, bool, error) {
+	for _, v := range values {
+		if hasSubquery(v) {
+			return resolving{e}, true, nil
+		}
+	}
+	return e, changed, nil
+}
+
+// hasSubquery reports whether a value may write a sub-query with a context of its own.
+func hasSubquery(v any) bool {
+	switch v := v.(type) {
+	case *gorm.DB:
+		return true
+	case []any:
+		for _, one := range v {
+			if hasSubquery(one) {
+				return true
+			}
+		}
+		return false
+	case map[string]any:
+		for _, one := range v {
+			if hasSubquery(one) {
+				return true
+			}
+		}
+		return false
+	case sql.NamedArg:
+		return hasSubquery(v.Value)
+	case clause.Column, clause.Table, current:
+		return false
+	case clause.Expression:
+		return true
+	}
+	return false
+}
+
+func (w *wall) column(c any) error {
+	switch c := c.(type) {
+	case clause.Column:
+		if c.Raw {
+			return w.text(c.Name, nil, "")
+		}
+	case []clause.Column:
+		for _, one := range c {
+			if err := w.column(one); err != nil {
+				return err
+			}
+		}
+	case clause.Expression:
+		return w.expr(c)
+	}
+	return nil
+}
+
+// expr judges an expression in a place where it is not rewritten.
+func (w *wall) expr(e clause.Expression) error {
+	switch e := e.(type) {
+	case clause.Expr:
+		return w.text(e.SQL, e.Vars, "")
+	case clause.NamedExpr:
+		return w.text(e.SQL, e.Vars, "")
+	case clause.CommaExpression:
+		for _, one := range e.Exprs {
+			if err := w.expr(one); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	_, _, err := w.condition(e)
+	return err
+}
+
+// value judges what is bound into text: a sub-query, an expression, a list of them.
+func (w *wall) value(v any) error {
+	switch v := v.(type) {
+	case *gorm.DB:
+		if v.Statement != nil && v.Statement.SQL.Len() > 0 {
+			return w.text(v.Statement.SQL.String(), v.Statement.Vars, "")
+		}
+	case []any:
+		for _, one := range v {
+			if err := w.value(one); err != nil {
+				return err
+			}
+		}
+	case map[string]any:
+		for _, one := range v {
+			if err := w.value(one); err != nil {
+				return err
+			}
+		}
+	case sql.NamedArg:
+		return w.value(v.Value)
+	case current:
+		return nil
+	case gorm.Valuer:
+		return w.valuer(v)
+	case clause.Column:
+		return w.column(v)
+	case clause.Expression:
+		return w.expr(v)
+	}
+	return nil
+}
+
+// valuer judges the expression a gorm.Valuer becomes. Evaluating it twice is what GORM's contract allows: it must not
+// have side effects.
+func (w *wall) valuer(v gorm.Valuer) error {
+	if isNilPointer(v) {
+		return nil
+	}
+	e := v.GormValue(w.stmt.Context, w.db)
+	return w.text(e.SQL, e.Vars, "")
+}
+
+// text judges a piece of SQL that must end as it begins: its comments are closed.
+func (w *wall) text(s string, vars []any, prefix string) error {
+	open, err := w.rawText(s, vars, prefix)
+	if err == nil && open {
+		return fmt.Errorf("%w: end the comment in the clause text with a line break", ErrUnconfined)
+	}
+	return err
+}
+
+// rawText judges a piece of SQL text and the values bound into it.
+func (w *wall) rawText(s string, vars []any, prefix string) (openComment bool, err error) {
+	if isName(s) {
+		return false, nil
+	}
+	f := flavorOf(w.db.Name())
+	fr := inspect(s, f)
+	if fr.escapes {
+		return false, errEscapes
+	}
+	if (fr.tables || prefix != "") && !bindsCurrent(vars) {
+		if _, err := w.plugin.judgeTables(prefix+s, f); err != nil {
+			return false, err
+		}
+	}
+	for _, v := range vars {
+		if err := w.value(v); err != nil {
+			return false, err
+		}
+	}
+	return fr.openComment, nil
+}
+
+// isName is the quick way out for the commonest text: a column's name.
+func isName(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if !isWord(s[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func bindsCurrent(vars []any) bool {
+	for _, v := range vars {
+		switch v := v.(type) {
+		case current, bound:
+			return true
+		case *deferred:
+			return v.model == nil
+		case sql.NamedArg:
+			if bindsCurrent([]any{v.Value}) {
+				return true
+			}
+		case map[string]any:
+			for _, one := range v {
+				if bindsCurrent([]any{one}) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// rawJoin judges a join written as text.
+func (w *wall) rawJoin(s string, vars []any) error {
+	prefix := ""
+	if trimmed := strings.TrimSpace(s); isName(trimmed) && trimmed != "" {
+		prefix = "JOIN "
+	}
+	return w.text(s, vars, prefix)
+}
+
+// selects judges the text among selected columns.
+func (w *wall) selects() error {
+	for _, s := range w.stmt.Selects {
+		if err := w.text(s, nil, ""); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clauses judges the text in every clause but WHERE and FROM.
+func (w *wall) clauses() error {
+	for name, c := range w.stmt.Clauses {
+		switch name {
+		case "WHERE", "FROM", "LIMIT", "FOR", "soft_delete_enabled", "SET", "VALUES", "ON CONFLICT":
+			continue
+		}
+		for _, e := range []clause.Expression{c.BeforeExpression, c.AfterNameExpression, c.AfterExpression} {
+			if e != nil {
+				if err := w.expr(e); err != nil {
+					return err
+				}
+			}
+		}
+		if err := w.clause(name, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *wall) clause(name string, c clause.Clause) error {
+	switch e := c.Expression.(type) {
+	case nil:
+		return nil
+	case clause.Select:
+		if e.Expression != nil {
+			return w.expr(e.Expression)
+		}
+		return w.columns(e.Columns)
+	case clause.OrderBy:
+		if e.Expression != nil {
+			return w.expr(e.Expression)
+		}
+		for _, col := range e.Columns {
+			if err := w.column(col.Column); err != nil {
+				return err
+			}
+		}
+		return nil
+	case clause.GroupBy:
+		if err := w.columns(e.Columns); err != nil {
+			return err
+		}
+		having, err := w.exprs(e.Having)
+		if err == nil && moved(having, e.Having) {
+			e.Having = having
+			c.Expression = e
+			w.stmt.Clauses[name] = c
+		}
+		return err
+	case clause.Returning:
+		return w.columns(e.Columns)
+	case clause.Update:
+		return otherTable(w.stmt, e.Table)
+	case clause.Insert:
+		return otherTable(w.stmt, e.Table)
+	case clause.Delete:
+		return nil
+	}
+	return w.expr(c.Expression)
+}
+
+func (w *wall) columns(columns []clause.Column) error {
+	for _, col := range columns {
+		if err := w.column(col); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,143 @@
+package tenancy
+
+import (
+	"fmt"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+)
+
+// target is the table a statement works on.
+type target struct {
+	model *model // nil when there is nothing to confine: a derived table, or no table at all
+	alias string // the name it has in the statement
+}
+
+// target finds the model by the schema, or by name where Table() overrides it.
+func (p *Plugin) target(db *gorm.DB) (target, error) {
+	stmt := db.Statement
+	if stmt.TableExpr != nil {
+		return p.namedTarget(db, stmt.TableExpr)
+	}
+	if stmt.Schema == nil {
+		if stmt.Table == "" {
+			return target{}, nil
+		}
+		return p.byName(db, stmt.Table, stmt.Table)
+	}
+	if stmt.Table != stmt.Schema.Table && stmt.Table != "" {
+		return p.byName(db, stmt.Table, stmt.Table)
+	}
+	return p.permitted(db, target{model: p.modelOf(db, stmt.Schema), alias: stmt.Table})
+}
+
+// namedTarget reads the text given to Table().
+func (p *Plugin) namedTarget(db *gorm.DB, expr *clause.Expr) (target, error) {
+	stmt := db.Statement
+	f := flavorOf(db.Name())
+	tokens, ok := tokenize(expr.SQL, f)
+	if !ok {
+		return target{}, errUnreadable
+	}
+	if len(expr.Vars) == 1 && len(tokens) >= 3 && tokens[0].punct('(') && tokens[1].punct('?') && tokens[2].punct(')') {
+		if _, named := aliasOf(tokens[3:]); named {
+			return target{}, p.derived(db, expr)
+		}
+	}
+	if len(tokens) > 0 && len(expr.Vars) == 0 && (tokens[0].kind == tokenWord || tokens[0].kind == tokenQuoted) {
+		ref, used := dotted(tokens)
+		if alias, ok := aliasOf(tokens[used:]); ok {
+			if alias == "" {
+				alias = ref.name
+			}
+			if isCatalog(ref) {
+				return target{}, nil
+			}
+			return p.byName(db, ref.name, alias)
+		}
+	}
+	if accessOf(stmt.Context).mode == modeBypass {
+		return target{model: &model{kind: kindUndeclared}}, nil
+	}
+	// Several tables, functions, sub-selects written as text.
+	_, err := p.judgeTables("FROM "+expr.SQL, f)
+	return target{}, err
+}
+
+// aliasOf reads what may follow a table: nothing, or [AS] alias.
+func aliasOf(tokens []token) (alias string, ok bool) {
+	if len(tokens) > 0 && tokens[0].is("AS") {
+		tokens = tokens[1:]
+	}
+	switch {
+	case len(tokens) == 0:
+		return "", true
+	case len(tokens) == 1 && (tokens[0].kind == tokenWord || tokens[0].kind == tokenQuoted):
+		return tokens[0].text, true
+	}
+	return "", false
+}
+
+// derived handles Table("(?) AS t", sub): the sub-query confines itself, and it may not even select the tenant column.
+func (p *Plugin) derived(db *gorm.DB, expr *clause.Expr) error {
+	stmt := db.Statement
+	v := expr.Vars[0]
+	if accessOf(stmt.Context).mode == modeBypass {
+		return nil
+	}
+	w := wall{plugin: p, db: db, stmt: stmt, access: accessOf(stmt.Context)}
+	if err := w.value(v); err != nil {
+		return err
+	}
+	if e, ok := v.(resolving); !ok || e.Expression == nil {
+		stmt.TableExpr = &clause.Expr{SQL: expr.SQL, Vars: []any{resolving{written{v}}}}
+	}
+	return nil
+}
+
+// written turns a bind value into an expression.
+type written struct{ value any }
+
+func (w written) Build(b clause.Builder) { b.AddVar(b, w.value) }
+
+// byName judges a table by its name. A struct with the tenant field read from a table nobody declared is judged by the
+// struct: partitions have names of their own.
+func (p *Plugin) byName(db *gorm.DB, name, alias string) (target, error) {
+	stmt := db.Statement
+	if known, ok := p.tables.Load(tableKey(name)); ok {
+		return p.permitted(db, target{model: known.(*model), alias: alias})
+	}
+	if stmt.Schema != nil {
+		m := p.modelOf(db, stmt.Schema)
+		if m.kind == kindOwned || p.config.centralTypes[stmt.Schema.ModelType] {
+			return p.permitted(db, target{model: m, alias: alias})
+		}
+		if known, ok := p.tables.Load(tableKey(name)); ok { // learned by looking at the schema
+			return p.permitted(db, target{model: known.(*model), alias: alias})
+		}
+	}
+	if p.config.allowUndeclared {
+		return target{}, nil
+	}
+	return p.permitted(db, target{model: &model{kind: kindUndeclared, table: name, err: unknownTable(name)}, alias: alias})
+}
+
+// permitted refuses undeclared models outside Bypass.
+func (p *Plugin) permitted(db *gorm.DB, t target) (target, error) {
+	if t.model.kind != kindUndeclared {
+		return t, nil
+	}
+	switch a := accessOf(db.Statement.Context); a.mode {
+	case modeBypass, modeInternal:
+		return t, nil
+	}
+	return t, t.model.err
+}
+
+// otherTable refuses a clause that names another table than the statement works on.
+func otherTable(stmt *gorm.Statement, t clause.Table) error {
+	if t.Name == "" || t.Name == clause.CurrentTable || t.Name == stmt.Table {
+		return nil
+	}
+	return fmt.Errorf("%w: a clause names another table than the statement works on", ErrUnconfined)
+}
