@@ -1,0 +1,41 @@
+package main
+
+import (
+	"log/slog"
+
+	"gorm.io/driver/sqlite"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+
+	"github.com/gorm-tenancy/tenancy"
+	"github.com/gorm-tenancy/tenancy/strategies/shared"
+)
+
+// The pragmas: foreign keys are off in SQLite unless asked for; writers wait for each other instead of failing; and a
+// transaction takes the write lock when it begins, which nextID relies on.
+const pragmas = "?_foreign_keys=on&_journal_mode=WAL&_busy_timeout=10000&_txlock=immediate"
+
+// openDB opens the SQLite file behind the plugin. The caller calls closeDB in the end.
+func openDB(path string, log *slog.Logger) (db *gorm.DB, closeDB func() error, err error) {
+	db, err = gorm.Open(sqlite.Open(path+pragmas), &gorm.Config{
+		TranslateError: true,           // to tell a second vote from a broken disk
+		Logger:         logger.Discard, // errors are returned; the server logs those it did not expect
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	pool, err := db.DB()
+	if err != nil {
+		return nil, nil, err
+	}
+	err = db.Use(tenancy.New(shared.New(),
+		tenancy.OwnedModels(&Poll{}, &Choice{}, &Vote{}),
+		tenancy.CentralModels(&Tenant{}),
+		tenancy.Logger(log),
+	))
+	if err != nil {
+		_ = pool.Close()
+		return nil, nil, err
+	}
+	return db, pool.Close, nil
+}
