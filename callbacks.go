@@ -117,10 +117,13 @@ func (p *Plugin) confine(db *gorm.DB, op string, t target) error {
 		}
 	}
 	w := wall{plugin: p, db: db, stmt: stmt, access: a}
-	if op == opUpdate {
+	switch op {
+	case opUpdate:
 		if err := w.protectSet(t); err != nil {
 			return err
 		}
+	case opDelete:
+		w.completeKeys(t.model)
 	}
 	return w.confine(t)
 }

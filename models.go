@@ -227,9 +227,9 @@ func (p *Plugin) relations(db *gorm.DB, s *schema.Schema) {
 		p.classifyType(db, rel.FieldSchema.ModelType)
 		switch rel.Type {
 		case schema.BelongsTo:
-			p.addReference(s, rel.FieldSchema, rel)
-		case schema.HasOne, schema.HasMany:
-			p.addReference(rel.FieldSchema, s, rel)
+			p.addReference(rel.Schema, rel.FieldSchema, rel)
+		case schema.HasOne, schema.HasMany: // GORM lists it with the child, too
+			p.addReference(rel.FieldSchema, rel.Schema, rel)
 		}
 	}
 	p.links(db, s)

@@ -181,6 +181,7 @@ next:
 			if sub, isDB := v.(*gorm.DB); isDB && sub != nil {
 				continue next // a sub-query confines itself
 			}
+			v = pointedAt(v)
 			key[i] = v
 			spelled += spelling(v) + "\x00"
 		}
@@ -190,6 +191,15 @@ next:
 		}
 	}
 	return keys
+}
+
+func pointedAt(v any) any {
+	if rv := reflect.ValueOf(v); rv.Kind() == reflect.Pointer && !rv.IsNil() {
+		if _, ok := v.(driver.Valuer); !ok {
+			return rv.Elem().Interface()
+		}
+	}
+	return v
 }
 
 func withoutOwn(keys, own [][]any) [][]any {

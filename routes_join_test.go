@@ -9,7 +9,7 @@ import (
 
 // poach makes user 1 of a point at b's rows behind the plugin's back, as legacy data might.
 func poach(e *env) error {
-	_, err := e.raw.Exec("UPDATE users SET company_id = 2, manager_id = 3 WHERE id = 1")
+	_, err := e.raw.Exec("UPDATE users SET company_id = 3, manager_id = 3 WHERE id = 1")
 	return err
 }
 

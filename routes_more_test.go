@@ -77,7 +77,7 @@ var associationRoutes = []route{
 		return e.a.Model(user(1)).Association("Company").Append(&Company{Name: "a-new"})
 	}, afterQuery: "SELECT c.name, c.tenant_id FROM users u JOIN companies c ON c.id = u.company_id WHERE u.id = 1", after: "a-new a"},
 	{name: "Append b's company", do: func(e *env) error {
-		return e.a.Model(user(1)).Association("Company").Append(&Company{ID: 2})
+		return e.a.Model(user(1)).Association("Company").Append(&Company{ID: 3})
 	}, refused: tenancy.ErrTenantMismatch},
 	{name: "Replace many to many", do: func(e *env) error {
 		return e.a.Model(user(1)).Association("Languages").Replace(&Language{ID: 2, Name: "a-de"})

@@ -290,3 +290,45 @@ func selectColumn(stmt *gorm.Statement, f *schema.Field) {
 		stmt.Selects = append(slices.Clone(stmt.Selects), f.DBName)
 	}
 }
+
+// completeKeys gives the rows to delete their tenant where it is part of their primary key and the caller left it out:
+// GORM takes the key from the struct, and handlers need not name the tenant.
+func (w *wall) completeKeys(m *model) {
+	if !m.confined() || m.field == nil || !m.field.PrimaryKey || w.access.mode != modeTenant {
+		return
+	}
+	for _, v := range []any{w.stmt.Dest, w.stmt.Model} {
+		rv := reflect.ValueOf(v)
+		for rv.Kind() == reflect.Pointer {
+			rv = rv.Elem()
+		}
+		if rv.IsValid() && rv.Kind() == reflect.Slice {
+			for i := 0; i < rv.Len(); i++ {
+				w.completeKey(m, reflect.Indirect(rv.Index(i)))
+			}
+			continue
+		}
+		w.completeKey(m, rv)
+	}
+}
+
+func (w *wall) completeKey(m *model, rv reflect.Value) {
+	if !rv.IsValid() || rv.Type() != m.schema.ModelType || !rv.CanAddr() {
+		return
+	}
+	if f := m.field.ReflectValueOf(w.stmt.Context, rv); isZero(f) && !onlyZero(w.stmt, m, rv) {
+		if want, err := m.value(w.access); err == nil {
+			_ = set(w.stmt.Context, m.field, f, rv, want)
+		}
+	}
+}
+
+// onlyZero reports whether the whole key is empty: such a struct only names the table, and must go on meaning no row.
+func onlyZero(stmt *gorm.Statement, m *model, rv reflect.Value) bool {
+	for _, f := range m.schema.PrimaryFields {
+		if _, zero := f.ValueOf(stmt.Context, rv); !zero {
+			return false
+		}
+	}
+	return true
+}

@@ -26,8 +26,9 @@ func tableRefs(text string, f flavor) (refs []tableRef, ok bool) {
 		top := &frames[len(frames)-1]
 		switch {
 		case t.punct('('):
-			frames = append(frames, frame{expect: top.expect})
+			inner := frame{expect: top.expect}
 			top.expect = false
+			frames = append(frames, inner)
 		case t.punct(')'):
 			if len(frames) > 1 {
 				frames = frames[:len(frames)-1]
