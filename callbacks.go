@@ -90,7 +90,7 @@ func (p *Plugin) check(db *gorm.DB, op string) {
 		return
 	}
 	t, err := p.target(db)
-	if err == nil {
+	if err == nil && !p.idle() {
 		err = p.confine(db, op, t)
 	}
 	if err != nil {

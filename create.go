@@ -27,7 +27,7 @@ func (p *Plugin) guardCreate(db *gorm.DB) error {
 		return err
 	}
 	a := accessOf(stmt.Context)
-	if a.mode == modeBypass || a.mode == modeInternal {
+	if a.mode == modeBypass || a.mode == modeInternal || p.idle() {
 		return nil
 	}
 	w := wall{plugin: p, db: db, stmt: stmt, access: a}
@@ -55,7 +55,7 @@ func (p *Plugin) guardCreate(db *gorm.DB) error {
 	if err := w.guardConflict(t); err != nil {
 		return err
 	}
-	return w.references(t.model, rowsOf(stmt))
+	return w.references(t.model, func() []rowValue { return rowsOf(stmt) })
 }
 
 // insertedText judges expressions among the values of a map.

@@ -32,55 +32,73 @@ func (w *wall) exprs(in []clause.Expression) ([]clause.Expression, error) {
 	return out, nil
 }
 
-// condition judges one expression of WHERE, ON or HAVING.
+// condition judges one expression of WHERE, ON or HAVING. It returns e itself when nothing changed: boxing a copy would
+// cost every statement an allocation.
 func (w *wall) condition(e clause.Expression) (r clause.Expression, changed bool, err error) {
-	switch e := e.(type) {
+	switch v := e.(type) {
 	case clause.Eq:
-		return w.comparison(e, e.Column, e.Value)
+		return w.comparison(e, v.Column, v.Value)
 	case clause.Neq:
-		return w.comparison(e, e.Column, e.Value)
+		return w.comparison(e, v.Column, v.Value)
 	case clause.Gt:
-		return w.comparison(e, e.Column, e.Value)
+		return w.comparison(e, v.Column, v.Value)
 	case clause.Gte:
-		return w.comparison(e, e.Column, e.Value)
+		return w.comparison(e, v.Column, v.Value)
 	case clause.Lt:
-		return w.comparison(e, e.Column, e.Value)
+		return w.comparison(e, v.Column, v.Value)
 	case clause.Lte:
-		return w.comparison(e, e.Column, e.Value)
+		return w.comparison(e, v.Column, v.Value)
 	case clause.Like:
-		return w.comparison(e, e.Column, e.Value)
+		return w.comparison(e, v.Column, v.Value)
 	case clause.IN:
-		return w.comparison(e, e.Column, e.Values)
+		if err := w.column(v.Column); err != nil {
+			return nil, false, err
+		}
+		return w.bound(e, v.Values)
 	case clause.AndConditions:
-		exprs, err := w.exprs(e.Exprs)
-		return clause.AndConditions{Exprs: exprs}, moved(exprs, e.Exprs), err
+		exprs, err := w.exprs(v.Exprs)
+		if err != nil || !moved(exprs, v.Exprs) {
+			return e, false, err
+		}
+		return clause.AndConditions{Exprs: exprs}, true, nil
 	case clause.OrConditions:
-		exprs, err := w.exprs(e.Exprs)
-		return clause.OrConditions{Exprs: exprs}, moved(exprs, e.Exprs), err
+		exprs, err := w.exprs(v.Exprs)
+		if err != nil || !moved(exprs, v.Exprs) {
+			return e, false, err
+		}
+		return clause.OrConditions{Exprs: exprs}, true, nil
 	case clause.NotConditions:
-		exprs, err := w.exprs(e.Exprs)
-		return clause.NotConditions{Exprs: exprs}, moved(exprs, e.Exprs), err
+		exprs, err := w.exprs(v.Exprs)
+		if err != nil || !moved(exprs, v.Exprs) {
+			return e, false, err
+		}
+		return clause.NotConditions{Exprs: exprs}, true, nil
 	case clause.Where:
-		exprs, err := w.exprs(e.Exprs)
-		return clause.Where{Exprs: exprs}, moved(exprs, e.Exprs), err
+		exprs, err := w.exprs(v.Exprs)
+		if err != nil || !moved(exprs, v.Exprs) {
+			return e, false, err
+		}
+		return clause.Where{Exprs: exprs}, true, nil
 	case clause.Expr:
-		open, err := w.rawText(e.SQL, e.Vars, "")
+		open, err := w.rawText(v.SQL, v.Vars, "")
 		if err != nil {
 			return nil, false, err
 		}
 		if open {
-			e.SQL, changed = e.SQL+"\n", true
+			v.SQL += "\n"
+			e = v
 		}
-		return w.withSubqueries(e, changed, e.Vars...)
+		return w.withSubqueries(e, open, v.Vars)
 	case clause.NamedExpr:
-		open, err := w.rawText(e.SQL, e.Vars, "")
+		open, err := w.rawText(v.SQL, v.Vars, "")
 		if err != nil {
 			return nil, false, err
 		}
 		if open {
-			e.SQL, changed = e.SQL+"\n", true
+			v.SQL += "\n"
+			e = v
 		}
-		return w.withSubqueries(e, changed, e.Vars...)
+		return w.withSubqueries(e, open, v.Vars)
 	case paren, resolving, *model, scopeAt, joinScope:
 		return e, false, nil
 	case nil:
@@ -96,20 +114,26 @@ func (w *wall) comparison(e clause.Expression, column, value any) (clause.Expres
 	if err := w.column(column); err != nil {
 		return nil, false, err
 	}
-	if plainValue(value) {
-		switch value.(type) {
-		case *gorm.DB, []any:
-		default:
-			return e, false, nil
-		}
+	switch v := value.(type) {
+	case []any:
+		return w.bound(e, v)
+	case *gorm.DB, clause.Expression, gorm.Valuer:
+		return w.bound(e, []any{value})
 	}
-	if err := w.value(value); err != nil {
-		return nil, false, err
-	}
-	return w.withSubqueries(e, false, value)
+	return e, false, nil
 }
 
-func (w *wall) withSubqueries(e clause.Expression, changed bool, values ...any) (clause.Expression, bool, error) {
+// bound judges the values an expression binds.
+func (w *wall) bound(e clause.Expression, values []any) (clause.Expression, bool, error) {
+	for _, v := range values {
+		if err := w.value(v); err != nil {
+			return nil, false, err
+		}
+	}
+	return w.withSubqueries(e, false, values)
+}
+
+func (w *wall) withSubqueries(e clause.Expression, changed bool, values []any) (clause.Expression, bool, error) {
 	for _, v := range values {
 		if hasSubquery(v) {
 			return resolving{e}, true, nil

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
+	"sync/atomic"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -31,6 +32,14 @@ type model struct {
 
 	// Of automatic join tables:
 	sides []reference
+
+	refs atomic.Pointer[knownReferences] // see Plugin.references
+}
+
+// knownReferences is what Plugin.references found when the plugin knew this many relations.
+type knownReferences struct {
+	relations int64
+	refs      []reference
 }
 
 type kind uint8
@@ -143,6 +152,9 @@ func (p *Plugin) classifyType(db *gorm.DB, t reflect.Type) (*schema.Schema, *mod
 }
 
 func (p *Plugin) publish(m *model) *model {
+	if m.confined() {
+		p.owns.Store(true)
+	}
 	p.models.Store(m.schema, m)
 	if m.kind == kindOwned || m.kind == kindLink || m.kind == kindCentral {
 		if old, ok := p.tables.Load(tableKey(m.table)); !ok || old.(*model).field == nil {
@@ -252,6 +264,7 @@ func (p *Plugin) addReference(child, parent *schema.Schema, rel *schema.Relation
 		}
 	}
 	p.refs[child.ModelType] = append(p.refs[child.ModelType], r)
+	p.relationCount.Add(1)
 }
 
 func (r reference) same(o reference) bool {
@@ -307,6 +320,10 @@ func (p *Plugin) references(db *gorm.DB, m *model) []reference {
 	if m.kind == kindLink {
 		return m.sides
 	}
+	relations := p.relationCount.Load()
+	if known := m.refs.Load(); known != nil && known.relations == relations {
+		return known.refs
+	}
 	p.mu.Lock()
 	known := p.refs[m.schema.ModelType]
 	p.mu.Unlock()
@@ -316,6 +333,7 @@ func (p *Plugin) references(db *gorm.DB, m *model) []reference {
 			refs = append(refs, r)
 		}
 	}
+	m.refs.Store(&knownReferences{relations, refs})
 	return refs
 }
 

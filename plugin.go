@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -25,10 +26,12 @@ type Plugin struct {
 	models sync.Map // *schema.Schema → *model
 	tables sync.Map // lower-case table name → *model
 
-	mu       sync.Mutex
-	refs     map[reflect.Type][]reference // guarded by mu; who points where, by the type that holds the foreign key
-	guarded  map[uintptr]bool             // guarded by mu; clause builder maps whose ON CONFLICT is wrapped
-	attached bool                         // guarded by mu; the declared models are known
+	owns          atomic.Bool  // some table is owned or undeclared: without one there is nothing to hold
+	relationCount atomic.Int64 // grows with refs
+
+	mu      sync.Mutex
+	refs    map[reflect.Type][]reference // guarded by mu; who points where, by the type that holds the foreign key
+	guarded map[uintptr]bool             // guarded by mu; clause builder maps whose ON CONFLICT is wrapped
 }
 
 var _ gorm.Plugin = (*Plugin)(nil)
@@ -149,6 +152,9 @@ func (p *Plugin) guardOnDuplicateKey(db *gorm.DB) {
 		build(onDuplicateKey(c), b)
 	}
 }
+
+// idle reports whether there is nothing to hold: no table is owned and none has to be declared.
+func (p *Plugin) idle() bool { return p.config.allowUndeclared && !p.owns.Load() }
 
 func (p *Plugin) reportBypass(ctx context.Context, a *access, op, table string) {
 	use := BypassUse{Reason: a.reason, Op: op, Table: table}

@@ -81,11 +81,16 @@ func (r rowValue) get(ctx context.Context, f *schema.Field) (v any, ok bool) {
 
 // references refuses rows whose foreign keys point at another tenant's rows, or at none: to tell the two apart would
 // tell what exists elsewhere.
-func (w *wall) references(m *model, rows []rowValue) error {
+func (w *wall) references(m *model, written func() []rowValue) error {
 	if w.plugin.config.skipReferences || w.db.DryRun || w.access.mode != modeTenant {
 		return nil
 	}
-	for _, ref := range w.plugin.references(w.db, m) {
+	refs := w.plugin.references(w.db, m)
+	if len(refs) == 0 {
+		return nil
+	}
+	rows := written()
+	for _, ref := range refs {
 		if err := w.reference(m, ref, rows); err != nil {
 			return err
 		}

@@ -30,7 +30,7 @@ func (w *wall) protectSet(t target) error {
 		for _, a := range kept {
 			values[a.Column.Name] = a.Value
 		}
-		return w.references(m, []rowValue{{values: values, schema: w.stmt.Schema}})
+		return w.references(m, func() []rowValue { return []rowValue{{values: values, schema: w.stmt.Schema}} })
 	}
 	dest := reflect.ValueOf(w.stmt.Dest)
 	for dest.Kind() == reflect.Pointer {
@@ -73,7 +73,7 @@ func (w *wall) protectMap(m *model, values map[string]any) error {
 	if !m.confined() {
 		return nil
 	}
-	return w.references(m, []rowValue{{values: values, schema: w.stmt.Schema}})
+	return w.references(m, func() []rowValue { return []rowValue{{values: values, schema: w.stmt.Schema}} })
 }
 
 // isColumnName reports whether a map key is one name, possibly qualified or quoted. A key in a map literal is code, but
@@ -104,7 +104,7 @@ func (w *wall) protectStruct(m *model, dest reflect.Value) error {
 			w.omit(f.DBName)
 		}
 	}
-	return w.references(m, []rowValue{{value: dest, schema: s}})
+	return w.references(m, func() []rowValue { return []rowValue{{value: dest, schema: s}} })
 }
 
 // omit keeps a column out of SET. Other statements may share the slice.
@@ -170,4 +170,3 @@ func isNilPointer(v any) bool {
 	rv := reflect.ValueOf(v)
 	return rv.Kind() == reflect.Pointer && rv.IsNil()
 }
-

@@ -81,6 +81,9 @@ func (w *wall) where(t target, more []clause.Expression) error {
 	}
 	if g := group(user); g != nil {
 		exprs = append(exprs, g)
+		if w.stmt.Vars == nil {
+			w.stmt.Vars = make([]any, 0, 4) // one allocation where growing from nothing takes three
+		}
 	}
 	w.stmt.Clauses["WHERE"] = clause.Clause{Name: "WHERE", Expression: clause.Where{Exprs: exprs}}
 	return nil
