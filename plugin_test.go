@@ -2,8 +2,10 @@ package tenancy_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
 	"testing"
 )
@@ -36,7 +38,11 @@ func TestRoutes(t *testing.T) {
 			}
 		})
 	}
-	t.Logf("%d routes: %d usable inside the tenant, %d refused, none leaks", usable+refused, usable, refused)
+	count := fmt.Sprintf("%d routes: %d usable inside the tenant, %d refused, none leaks", usable+refused, usable, refused)
+	t.Log(count)
+	if page, err := os.ReadFile("docs/security.md"); err != nil || !strings.Contains(string(page), count) {
+		t.Errorf("docs/security.md does not say %q (%v)", count, err)
+	}
 }
 
 func (r route) test(t *testing.T) {
