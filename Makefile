@@ -1,42 +1,43 @@
 # make test runs everything CI runs and installs what is missing. make help lists the rest.
 SHELL := /bin/bash -o pipefail
 GO ?= go
-BIN := $(CURDIR)/.bin
 FUZZTIME ?= 20s
+export GO
 
-.PHONY: help test lint unit bench fuzz golden fmt
+# A tool has to be at least as new as the Go whose packages it reads, hence one directory for each version of Go.
+TOOLS = $(CURDIR)/.bin/$(shell $(GO) env -C tools GOVERSION)
+
+.NOTPARALLEL:
+.PHONY: help test install lint unit fmt bench fuzz golden
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 test: install lint unit ## everything CI runs: format, vet, staticcheck, errorlint, tests with -race; nothing is skipped
 
-.PHONY: install
-install:
+install: ## install by package name what the tests need and the machine lacks
 	@scripts/install.sh
 
-# The tools have a module of their own, so that their dependencies stay out of the library's.
-$(BIN)/%: tools/go.mod tools/go.sum
-	@mkdir -p $(BIN)
-	$(GO) build -C tools -o $@ $$($(GO) list -C tools -f '{{.ImportPath}}' tool | grep '/$*$$')
+lint: $(addprefix $(TOOLS)/,gofumpt staticcheck go-errorlint) ## format, vet, staticcheck, errorlint
+	@scripts/lint.sh $(TOOLS)
 
-lint: $(BIN)/gofumpt $(BIN)/staticcheck $(BIN)/go-errorlint ## format, vet, staticcheck, errorlint
-	@bad=$$($(BIN)/gofumpt -l .); if [ -n "$$bad" ]; then echo "not formatted, run make fmt:"; echo "$$bad"; exit 1; fi
-	$(GO) vet ./...
-	$(BIN)/staticcheck ./...
-	$(BIN)/go-errorlint -errorf -asserts -comparison ./...
+unit: ## the tests of every module with -race, shuffled; a skipped test fails the run
+	@scripts/test.sh
 
-unit: ## the tests, with -race, shuffled; a skipped test fails the run
-	@scripts/test.sh $(GO) test -race -shuffle=on -v ./...
+fmt: $(TOOLS)/gofumpt ## format the code
+	$(TOOLS)/gofumpt -w .
 
-bench: ## the paired benchmarks behind docs/benchmarks.md
-	$(GO) test -run '^$$' -bench . ./bench
+bench: ## the paired benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./bench/...
 
-fuzz: ## every fuzz target for FUZZTIME each
+fuzz: ## every fuzz target for FUZZTIME each (20s)
 	@scripts/fuzz.sh $(FUZZTIME)
 
-golden: ## rewrite the golden SQL; review the difference like code
+golden: ## rewrite the golden files; review the difference like code
 	$(GO) test . -run Golden -update
+	$(GO) test ./internal/archtest -run Golden -update
 
-fmt: $(BIN)/gofumpt ## format the code
-	$(BIN)/gofumpt -w .
+# The tools have a module of their own, so that their dependencies stay out of the library's.
+$(TOOLS)/%: tools/go.mod tools/go.sum
+	@mkdir -p $(@D)
+	$(GO) build -C tools -o $@ $$($(GO) list -C tools -f '{{.ImportPath}}' tool | grep '/$*$$')

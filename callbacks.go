@@ -116,7 +116,7 @@ func (p *Plugin) confine(db *gorm.DB, op string, t target) error {
 			return err
 		}
 	}
-	w := wall{plugin: p, db: db, stmt: stmt, access: a}
+	w := wall{plugin: p, db: db, stmt: stmt, access: a, updating: op == opUpdate}
 	switch op {
 	case opUpdate:
 		if err := w.protectSet(t); err != nil {

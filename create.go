@@ -61,7 +61,10 @@ func (p *Plugin) guardCreate(db *gorm.DB) error {
 // insertedText judges expressions among the values of a map.
 func (w *wall) insertedText() error {
 	for _, m := range mapsOf(w.stmt.Dest) {
-		for _, v := range m {
+		for k, v := range m {
+			if !isColumnName(k) {
+				return fmt.Errorf("%w: %q is not the name of a column", ErrUnconfined, k)
+			}
 			if err := w.assigned(v); err != nil {
 				return err
 			}
@@ -86,17 +89,19 @@ func mapsOf(dest any) []map[string]any {
 
 // assigned judges a value that is written into a list of values or assignments, where a comma begins the next one.
 func (w *wall) assigned(v any) error {
-	var text string
-	switch e := v.(type) {
-	case clause.Expr:
-		text = e.SQL
-	case clause.NamedExpr:
-		text = e.SQL
-	default:
-		return w.value(v)
-	}
-	if inspect(text, flavorOf(w.db.Name())).comma {
-		return fmt.Errorf("%w: an expression with a comma outside parentheses could assign another column", ErrUnconfined)
+	switch v.(type) {
+	case *gorm.DB, current:
+	case gorm.Valuer, clause.Interface, clause.Expression:
+		if isNilPointer(v) {
+			return nil
+		}
+		text, _, err := w.render(v)
+		if err != nil {
+			return err
+		}
+		if inspect(text, flavorOf(w.db.Name())).comma {
+			return fmt.Errorf("%w: an expression with a comma outside parentheses could assign another column", ErrUnconfined)
+		}
 	}
 	return w.value(v)
 }
@@ -114,8 +119,15 @@ func (w *wall) guardConflict(t target) error {
 	if !isIdentifier(conflict.OnConstraint) {
 		return fmt.Errorf("%w: OnConstraint is not a constraint's name", ErrUnconfined)
 	}
-	if _, err := w.exprs(conflict.TargetWhere.Exprs); err != nil {
+	target, err := w.conditions(conflict.TargetWhere)
+	if err != nil {
 		return err
+	}
+	if g := group(target); g != nil {
+		if _, own := g.(paren); !own {
+			g = paren{g}
+		}
+		conflict.TargetWhere = clause.Where{Exprs: []clause.Expression{g}}
 	}
 	if err := w.columns(conflict.Columns); err != nil {
 		return err

@@ -22,9 +22,9 @@ const Current current = "tenancy.Current"
 type current string
 
 // GormValue is called by GORM when the value is bound.
-func (current) GormValue(ctx context.Context, _ *gorm.DB) clause.Expr {
+func (current) GormValue(ctx context.Context, db *gorm.DB) clause.Expr {
 	if a := accessOf(ctx); a.mode == modeTenant {
-		return clause.Expr{SQL: "?", Vars: []any{bound{id: a.id}}}
+		return clause.Expr{SQL: "?", Vars: []any{currentOf(db, a)}}
 	}
 	return clause.Expr{SQL: "?", Vars: []any{&deferred{}}}
 }
@@ -34,3 +34,13 @@ type bound struct{ id ID }
 
 // Value returns the tenant as text.
 func (b bound) Value() (driver.Value, error) { return string(b.id), nil }
+
+// currentOf returns the tenant as a bind value, or one that fails when a tenant column cannot hold it.
+func currentOf(db *gorm.DB, a *access) any {
+	if p, ok := db.Plugins[PluginName].(*Plugin); ok {
+		if err := p.fits(a); err != nil {
+			return &poison{err: err}
+		}
+	}
+	return bound{id: a.id}
+}

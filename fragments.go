@@ -2,8 +2,11 @@ package tenancy
 
 import (
 	"database/sql"
+	"database/sql/driver"
 	"fmt"
+	"reflect"
 	"strings"
+	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -104,7 +107,10 @@ func (w *wall) condition(e clause.Expression) (r clause.Expression, changed bool
 	case nil:
 		return e, false, nil
 	}
-	// A type of somebody else: it stands in parentheses, and sub-queries in it get the tenant.
+	// A type of somebody else: what it writes is judged, it stands in parentheses, and sub-queries in it get the tenant.
+	if err := w.value(e); err != nil {
+		return nil, false, err
+	}
 	return resolving{e}, true, nil
 }
 
@@ -120,7 +126,7 @@ func (w *wall) comparison(e clause.Expression, column, value any) (clause.Expres
 	case *gorm.DB, clause.Expression, gorm.Valuer:
 		return w.bound(e, []any{value})
 	}
-	return e, false, nil
+	return e, false, w.value(value)
 }
 
 // bound judges the values an expression binds.
@@ -208,47 +214,120 @@ func (w *wall) expr(e clause.Expression) error {
 	return err
 }
 
-// value judges what is bound into text: a sub-query, an expression, a list of them.
+// value judges what is bound into text: a sub-query, an expression, a list of them. The order of the cases is that of
+// gorm.Statement.AddVar.
 func (w *wall) value(v any) error {
 	switch v := v.(type) {
+	case nil, string, bool, int, int64, uint, uint64, float64, []byte, time.Time, current, bound, *deferred:
+		return nil
 	case *gorm.DB:
-		if v.Statement != nil && v.Statement.SQL.Len() > 0 {
+		if v != nil && v.Statement != nil && v.Statement.SQL.Len() > 0 {
 			return w.text(v.Statement.SQL.String(), v.Statement.Vars, "")
 		}
-	case []any:
-		for _, one := range v {
-			if err := w.value(one); err != nil {
-				return err
-			}
+		return nil
+	case sql.NamedArg:
+		return w.value(v.Value)
+	case clause.Column:
+		return w.column(v)
+	case clause.Table:
+		if v.Raw {
+			return w.text(v.Name, nil, "FROM ")
 		}
+		return nil
+	case clause.Expr, clause.NamedExpr, clause.AndConditions, clause.OrConditions, clause.NotConditions,
+		clause.Eq, clause.IN, clause.CommaExpression:
+		return w.expr(v.(clause.Expression))
+	case gorm.Valuer, clause.Interface, clause.Expression:
+		return w.rendered(v)
+	case driver.Valuer:
+		return nil
+	case []any:
+		return w.values(v)
 	case map[string]any:
 		for _, one := range v {
 			if err := w.value(one); err != nil {
 				return err
 			}
 		}
-	case sql.NamedArg:
-		return w.value(v.Value)
-	case current:
 		return nil
-	case gorm.Valuer:
-		return w.valuer(v)
-	case clause.Column:
-		return w.column(v)
-	case clause.Expression:
-		return w.expr(v)
+	}
+	return w.reflected(reflect.ValueOf(v))
+}
+
+func (w *wall) values(list []any) error {
+	for _, one := range list {
+		if err := w.value(one); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// valuer judges the expression a gorm.Valuer becomes. Evaluating it twice is what GORM's contract allows: it must not
-// have side effects.
-func (w *wall) valuer(v gorm.Valuer) error {
-	if isNilPointer(v) {
+// reflected looks into lists and named arguments of types of their own.
+func (w *wall) reflected(rv reflect.Value) error {
+	switch rv.Kind() {
+	case reflect.Pointer:
+		if !rv.IsNil() && rv.Elem().CanInterface() {
+			return w.value(rv.Elem().Interface())
+		}
+	case reflect.Slice, reflect.Array:
+		if basic(rv.Type().Elem().Kind()) && !rv.Type().Elem().Implements(expressionType) {
+			return nil
+		}
+		for i := range rv.Len() {
+			if err := w.value(rv.Index(i).Interface()); err != nil {
+				return err
+			}
+		}
+	case reflect.Struct:
+		for i := range rv.NumField() {
+			if f := rv.Field(i); f.CanInterface() && !basic(f.Kind()) {
+				if err := w.value(f.Interface()); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+var expressionType = reflect.TypeFor[clause.Expression]()
+
+func basic(k reflect.Kind) bool { return k <= reflect.Complex128 || k == reflect.String }
+
+// rendered judges what a type that is not known writes, by letting it write. GORM's own generic sub-queries confine
+// themselves.
+func (w *wall) rendered(v any) error {
+	if isNilPointer(v) || genericSubquery(v) {
 		return nil
 	}
-	e := v.GormValue(w.stmt.Context, w.db)
-	return w.text(e.SQL, e.Vars, "")
+	text, vars, err := w.render(v)
+	if err != nil {
+		return err
+	}
+	return w.text(text, vars, "")
+}
+
+// genericSubquery reports whether v is a statement of GORM's generics API; its types are not exported.
+func genericSubquery(v any) bool {
+	t := reflect.TypeOf(v)
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t.PkgPath() == "gorm.io/gorm"
+}
+
+func (w *wall) render(v any) (string, []any, error) {
+	db := w.db.Session(&gorm.Session{NewDB: true, DryRun: true, Initialized: true})
+	db.Error = nil
+	scratch := db.Statement
+	scratch.Table, scratch.Schema, scratch.Context = w.stmt.Table, w.stmt.Schema, w.stmt.Context
+	if build, ok := v.(interface{ Build(clause.Builder) }); ok {
+		build.Build(scratch)
+	} else {
+		scratch.AddVar(scratch, v)
+	}
+	return scratch.SQL.String(), nil, db.Error
 }
 
 // text judges a piece of SQL that must end as it begins: its comments are closed.
@@ -274,6 +353,9 @@ func (w *wall) rawText(s string, vars []any, prefix string) (openComment bool, e
 		if _, err := w.plugin.judgeTables(prefix+s, f); err != nil {
 			return false, err
 		}
+		if err := w.names(vars, f); err != nil {
+			return false, err
+		}
 	}
 	for _, v := range vars {
 		if err := w.value(v); err != nil {
@@ -282,6 +364,44 @@ func (w *wall) rawText(s string, vars []any, prefix string) (openComment bool, e
 	}
 	return fr.openComment, nil
 }
+
+// names judges values that write a name into text which may expect a table there.
+func (w *wall) names(vars []any, f flavor) error {
+	for _, v := range vars {
+		name := ""
+		switch v := v.(type) {
+		case clause.Table:
+			name = v.Name
+		case clause.Column:
+			name = v.Name
+		case clause.Expr:
+			name = v.SQL
+		case *gorm.DB, current, nil:
+			continue
+		case clause.Expression:
+			if genericSubquery(v) {
+				continue
+			}
+			text, _, err := w.render(v)
+			if err != nil {
+				return err
+			}
+			name = text
+		default:
+			continue
+		}
+		if name == clause.CurrentTable || name == clause.PrimaryKey {
+			continue
+		}
+		if _, err := w.plugin.judgeTables(name, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isWords reports whether text is words and blanks.
+func isWords(text string) bool { return isName(strings.ReplaceAll(text, " ", "")) }
 
 // isName is the quick way out for the commonest text: a column's name.
 func isName(s string) bool {
@@ -337,20 +457,53 @@ func (w *wall) selects() error {
 // clauses judges the text in every clause but WHERE and FROM.
 func (w *wall) clauses() error {
 	for name, c := range w.stmt.Clauses {
-		switch name {
-		case "WHERE", "FROM", "LIMIT", "FOR", "soft_delete_enabled", "SET", "VALUES", "ON CONFLICT":
-			continue
-		}
-		for _, e := range []clause.Expression{c.BeforeExpression, c.AfterNameExpression, c.AfterExpression} {
-			if e != nil {
-				if err := w.expr(e); err != nil {
-					return err
-				}
+		if c.BeforeExpression != nil || c.AfterNameExpression != nil || c.AfterExpression != nil {
+			if err := w.attached(name, c); err != nil {
+				return err
 			}
+		}
+		switch name {
+		case "WHERE", "FROM", "soft_delete_enabled", "SET", "VALUES", "ON CONFLICT":
+			continue // judged where they are built
 		}
 		if err := w.clause(name, c); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// attached judges text around a clause, such as an index hint behind FROM.
+func (w *wall) attached(name string, c clause.Clause) error {
+	prefix := ""
+	switch name {
+	case "WHERE", "SET", "VALUES", "ON CONFLICT", "UPDATE", "INSERT", "DELETE":
+		return fmt.Errorf("%w: text around a %s clause", ErrUnconfined, name)
+	case "FROM":
+		prefix = "FROM " + "x "
+	}
+	for _, e := range []clause.Expression{c.BeforeExpression, c.AfterNameExpression, c.AfterExpression} {
+		if e == nil {
+			continue
+		}
+		text, _, err := w.render(e)
+		if err == nil {
+			err = w.framed(text, prefix)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// framed judges text that continues a list of tables.
+func (w *wall) framed(text, prefix string) error {
+	if prefix == "" {
+		return w.text(text, nil, "")
+	}
+	if fr := inspect(text, flavorOf(w.db.Name())); fr.escapes || fr.openComment || fr.comma || fr.tables {
+		return fmt.Errorf("%w: text behind FROM that could name a table", ErrUnconfined)
 	}
 	return nil
 }
@@ -388,13 +541,37 @@ func (w *wall) clause(name string, c clause.Clause) error {
 	case clause.Returning:
 		return w.columns(e.Columns)
 	case clause.Update:
-		return otherTable(w.stmt, e.Table)
+		return w.head(e.Table, e.Modifier)
 	case clause.Insert:
-		return otherTable(w.stmt, e.Table)
+		return w.head(e.Table, e.Modifier)
 	case clause.Delete:
+		return w.head(clause.Table{}, e.Modifier)
+	case clause.Limit:
 		return nil
+	case clause.Locking:
+		for _, text := range []string{e.Strength, e.Options} {
+			if !isWords(text) {
+				return fmt.Errorf("%w: the locking clause holds more than words", ErrUnconfined)
+			}
+		}
+		return w.value(e.Table)
 	}
 	return w.expr(c.Expression)
+}
+
+// head judges the table and the words between a statement's verb and its table.
+func (w *wall) head(t clause.Table, modifier string) error {
+	for _, word := range strings.Fields(strings.ToUpper(modifier)) {
+		switch word {
+		case "OR", "IGNORE", "ABORT", "FAIL", "ROLLBACK", "LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "QUICK", "REPLACE":
+		default:
+			return fmt.Errorf("%w: the modifier is not one of SQL's", ErrUnconfined)
+		}
+	}
+	if t.Name != "" && t.Name != clause.CurrentTable && (t.Name != w.stmt.Table || w.stmt.TableExpr != nil) {
+		return fmt.Errorf("%w: a clause names another table than the statement works on", ErrUnconfined)
+	}
+	return nil
 }
 
 func (w *wall) columns(columns []clause.Column) error {

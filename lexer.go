@@ -76,11 +76,13 @@ func (l *lexer) next() token {
 		return l.bad()
 	case c == '$' && l.flavor.dollar:
 		return l.dollarQuoted()
-	case c == '-' && l.peek(1) == '-' && (!l.flavor.hash || start+2 >= len(l.text) || isSpace(l.text[start+2])),
+	case c == '-' && l.peek(1) == '-' && (!l.flavor.hash || start+2 >= len(l.text) || l.text[start+2] <= ' '),
 		c == '#' && l.flavor.hash:
 		return l.lineComment()
 	case c == '/' && l.peek(1) == '*':
 		return l.blockComment()
+	case l.flavor.brackets && (c == '$' || c == '@' || c == '#' || c == ':') && isWord(l.peek(1)):
+		return l.variable()
 	case c == 0:
 		return l.bad()
 	}
@@ -102,7 +104,7 @@ func (l *lexer) bad() token {
 
 func (l *lexer) word() token {
 	start := l.pos
-	for l.pos < len(l.text) && isWord(l.text[l.pos]) {
+	for l.pos < len(l.text) && (isWord(l.text[l.pos]) || (l.text[l.pos] == '$' && l.pos > start)) {
 		l.pos++
 	}
 	w := l.text[start:l.pos]
@@ -131,10 +133,32 @@ func (l *lexer) quoted(q byte, kind tokenKind, backslash bool) token {
 			i++
 		case c == q:
 			l.pos = i + 1
+			if l.flavor.dollar && backslash && continued(l.text[l.pos:]) {
+				return l.bad() // PostgreSQL reads on with the same rules; we would not
+			}
 			return token{kind, l.text[start:i]}
 		}
 	}
 	return l.bad()
+}
+
+// continued reports whether a string literal goes on in the next line.
+func continued(rest string) bool {
+	trimmed := strings.TrimLeft(rest, " \t\r\n\f\v")
+	return len(trimmed) < len(rest) && strings.HasPrefix(trimmed, "'")
+}
+
+// variable reads SQLite's $name, @name, :name and #name. $name(…) swallows quotes and parentheses.
+func (l *lexer) variable() token {
+	start := l.pos
+	l.pos++
+	for l.pos < len(l.text) && (isWord(l.text[l.pos]) || l.text[l.pos] == ':' || l.text[l.pos] == '$') {
+		l.pos++
+	}
+	if l.pos < len(l.text) && l.text[l.pos] == '(' {
+		return l.bad()
+	}
+	return token{tokenPunct, l.text[start:l.pos]}
 }
 
 func (l *lexer) dollarQuoted() token {

@@ -155,6 +155,9 @@ func (p *Plugin) publish(m *model) *model {
 	if m.confined() {
 		p.owns.Store(true)
 	}
+	if m.kind == kindOwned && m.field != nil {
+		p.columns.LoadOrStore(columnType{m.field.FieldType, m.field.Size}, m)
+	}
 	p.models.Store(m.schema, m)
 	if m.kind == kindOwned || m.kind == kindLink || m.kind == kindCentral {
 		if old, ok := p.tables.Load(tableKey(m.table)); !ok || old.(*model).field == nil {
@@ -163,6 +166,22 @@ func (p *Plugin) publish(m *model) *model {
 		}
 	}
 	return m
+}
+
+// columnType is what decides which tenants a tenant column can hold.
+type columnType struct {
+	goType reflect.Type
+	size   int
+}
+
+// fits refuses a tenant that some tenant column cannot hold, or would hold as another's: a database compares the text
+// '007' with a number as 7.
+func (p *Plugin) fits(a *access) (err error) {
+	p.columns.Range(func(_, m any) bool {
+		_, err = m.(*model).value(a)
+		return err == nil
+	})
+	return err
 }
 
 // newModel judges a schema by itself: declared central, with a tenant field, or neither.
@@ -258,6 +277,10 @@ func (p *Plugin) addReference(child, parent *schema.Schema, rel *schema.Relation
 		r.child = append(r.child, ref.ForeignKey)
 		r.parent = append(r.parent, ref.PrimaryKey)
 	}
+	p.keep(child, r)
+}
+
+func (p *Plugin) keep(child *schema.Schema, r reference) {
 	for _, known := range p.refs[child.ModelType] {
 		if known.same(r) {
 			return
@@ -283,15 +306,10 @@ func (r reference) same(o reference) bool {
 func (p *Plugin) links(db *gorm.DB, s *schema.Schema) {
 	for _, rel := range s.Relationships.Many2Many {
 		join := rel.JoinTable
-		if known, ok := p.models.Load(join); ok && known.(*model).kind != kindUndeclared {
+		if known, ok := p.models.Load(join); ok && known.(*model).kind != kindUndeclared && known.(*model).kind != kindOwned {
 			continue
 		}
 		m := p.newModel(join)
-		if m.kind == kindOwned || p.config.centralTypes[join.ModelType] {
-			p.publish(m)
-			continue
-		}
-		m = &model{plugin: p, schema: join, table: join.Table}
 		own := reference{target: s}
 		other := reference{target: rel.FieldSchema}
 		for _, ref := range rel.References {
@@ -303,6 +321,17 @@ func (p *Plugin) links(db *gorm.DB, s *schema.Schema) {
 				side.child, side.parent = append(side.child, ref.ForeignKey), append(side.parent, ref.PrimaryKey)
 			}
 		}
+		if m.kind == kindOwned { // a join model with a tenant field of its own
+			p.publish(m)
+			p.keep(join, own)
+			p.keep(join, other)
+			continue
+		}
+		if p.config.centralTypes[join.ModelType] {
+			p.publish(m)
+			continue
+		}
+		m = &model{plugin: p, schema: join, table: join.Table}
 		for _, side := range []reference{own, other} {
 			if _, owner := p.classifyType(db, side.target.ModelType); owner != nil && owner.kind == kindOwned {
 				m.kind = kindLink
@@ -361,7 +390,7 @@ func intValue(f *schema.Field) func(*access) (any, error) {
 	bits := f.IndirectFieldType.Bits()
 	return func(a *access) (any, error) {
 		n, err := strconv.ParseInt(string(a.id), 10, bits)
-		if err != nil || strconv.FormatInt(n, 10) != string(a.id) {
+		if err != nil || n == 0 || strconv.FormatInt(n, 10) != string(a.id) {
 			return nil, misfit(f)
 		}
 		return n, nil
@@ -372,7 +401,7 @@ func uintValue(f *schema.Field) func(*access) (any, error) {
 	bits := f.IndirectFieldType.Bits()
 	return func(a *access) (any, error) {
 		n, err := strconv.ParseUint(string(a.id), 10, bits)
-		if err != nil || strconv.FormatUint(n, 10) != string(a.id) {
+		if err != nil || n == 0 || strconv.FormatUint(n, 10) != string(a.id) {
 			return nil, misfit(f)
 		}
 		return n, nil
@@ -386,7 +415,7 @@ func scannedValue(f *schema.Field) func(*access) (any, error) {
 			return nil, misfit(f)
 		}
 		v, zero := f.ValueOf(context.Background(), scratch)
-		if zero || spelling(v) != string(a.id) {
+		if zero || emptyValue(v) || spelling(v) != string(a.id) {
 			return nil, misfit(f)
 		}
 		return v, nil

@@ -26,6 +26,8 @@ type Plugin struct {
 	models sync.Map // *schema.Schema → *model
 	tables sync.Map // lower-case table name → *model
 
+	columns sync.Map // columnType → a *model with such a tenant column
+
 	owns          atomic.Bool  // some table is owned or undeclared: without one there is nothing to hold
 	relationCount atomic.Int64 // grows with refs
 

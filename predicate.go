@@ -175,14 +175,14 @@ func resolve(stmt *gorm.Statement, a *access) {
 	}
 	for i, v := range stmt.Vars {
 		if d, ok := v.(*deferred); ok {
-			stmt.Vars[i] = d.resolved(a)
+			stmt.Vars[i] = d.resolved(stmt.DB, a)
 		}
 	}
 }
 
-func (d *deferred) resolved(a *access) any {
+func (d *deferred) resolved(db *gorm.DB, a *access) any {
 	if d.model == nil {
-		return bound{id: a.id}
+		return currentOf(db, a)
 	}
 	v, err := d.model.value(a)
 	if err != nil {

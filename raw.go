@@ -154,8 +154,10 @@ func checkBound(stmt *gorm.Statement, a *access) (found bool, err error) {
 			if a.mode != modeTenant {
 				return false, a.noTenant()
 			}
-			stmt.Vars[i] = v.resolved(a)
+			stmt.Vars[i] = v.resolved(stmt.DB, a)
 			found = true
+		case *poison:
+			return false, v.err
 		}
 	}
 	return found, nil

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"reflect"
+	"strings"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -51,7 +52,7 @@ func rowsOf(stmt *gorm.Statement) []rowValue {
 func (r rowValue) get(ctx context.Context, f *schema.Field) (v any, ok bool) {
 	if r.values != nil {
 		for k, v := range r.values {
-			if k == f.Name || k == f.DBName || lastSegment(k) == f.DBName {
+			if k == f.Name || strings.EqualFold(lastSegment(k), f.DBName) {
 				return v, !emptyValue(v)
 			}
 		}
@@ -99,13 +100,20 @@ func (w *wall) references(m *model, written func() []rowValue) error {
 }
 
 func (w *wall) reference(m *model, ref reference, rows []rowValue) error {
+	untyped := false
 	keys := w.tuples(rows, ref.child, func(r rowValue) bool {
 		if ref.typeOf == nil {
 			return true
 		}
-		v, _ := r.get(w.stmt.Context, ref.typeOf)
-		return v != nil && spelling(v) == ref.typeVal
+		v, ok := r.get(w.stmt.Context, ref.typeOf)
+		if _, keyed := r.get(w.stmt.Context, ref.child[0]); keyed && !ok && w.updating {
+			untyped = true
+		}
+		return ok && spelling(pointedAt(v)) == ref.typeVal
 	})
+	if untyped {
+		return fmt.Errorf("%w: write %s together with %s", ErrUnconfined, ref.typeOf.DBName, ref.child[0].DBName)
+	}
 	if m.schema != nil && ref.target.ModelType == m.schema.ModelType {
 		keys = withoutOwn(keys, w.tuples(rows, ref.parent, nil)) // rows that come with this very statement
 	}

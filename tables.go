@@ -10,6 +10,7 @@ type tableRef struct {
 	name      string // last segment
 	qualifier string // the segment before it, or empty
 	position  bool
+	cte       bool // defined by WITH in the same text
 }
 
 // tableRefs lists the names in a piece of SQL that may mean tables. It is not a parser: it errs towards listing too
@@ -39,14 +40,18 @@ func tableRefs(text string, f flavor) (refs []tableRef, ok bool) {
 		case t.kind == tokenWord || t.kind == tokenQuoted:
 			ref, used := dotted(tokens[i:])
 			i += used - 1
-			if i+1 < len(tokens) && tokens[i+1].punct('(') && t.kind == tokenWord {
+			into := top.into
+			top.into = false
+			if i+1 < len(tokens) && tokens[i+1].punct('(') && t.kind == tokenWord && !into {
 				top.expect = false // a function
 				continue
 			}
 			ref.position, top.expect = top.expect, false
-			if !ctes[tableKey(ref.name)] || ref.qualifier != "" {
-				refs = append(refs, ref)
-			}
+			ref.cte = ctes[tableKey(ref.name)] && ref.qualifier == ""
+			refs = append(refs, ref)
+		case t.kind == tokenString && top.expect: // SQLite takes a string for a name
+			refs = append(refs, tableRef{name: t.text, position: true})
+			top.expect = false
 		default:
 			top.expect = false
 		}
@@ -59,11 +64,11 @@ type frame struct {
 	selects bool // FROM names tables here, unlike in extract(year FROM x)
 	expect  bool // a table comes next
 	list    bool // inside FROM a, b
+	into    bool // behind INTO: name (a, b) is no function
 }
 
 // keyword moves the frame over a word that is part of the grammar and reports whether it was one.
 func (fr *frame) keyword(tokens []token, i int) bool {
-	first := i == 0 || tokens[i-1].punct('(') || tokens[i-1].punct(')')
 	switch strings.ToUpper(tokens[i].text) {
 	case "SELECT", "DELETE":
 		*fr = frame{selects: true}
@@ -73,18 +78,24 @@ func (fr *frame) keyword(tokens []token, i int) bool {
 		}
 		fr.expect, fr.list = fr.selects, fr.selects
 	case "UPDATE":
-		if first || i == 1 {
-			*fr = frame{selects: true, expect: true}
+		if i == 0 || !(tokens[i-1].is("FOR") || tokens[i-1].is("DO") || tokens[i-1].is("KEY") || tokens[i-1].is("ON")) {
+			*fr = frame{selects: true, expect: true, list: true}
 		}
-	case "JOIN", "INTO", "TABLE":
+	case "JOIN", "TABLE", "STRAIGHT_JOIN":
 		fr.expect = true
+	case "INTO":
+		fr.expect, fr.into = true, true
+	case "IN":
+		fr.expect = i+1 < len(tokens) && (tokens[i+1].kind == tokenWord || tokens[i+1].kind == tokenQuoted)
+	case "IGNORE", "LOW_PRIORITY", "REPLACE", "ABORT", "FAIL", "ROLLBACK":
+		return fr.expect
 	case "USING":
 		fr.expect = i+1 < len(tokens) && !tokens[i+1].punct('(')
 	case "ONLY", "LATERAL", "AS":
 	case "WHERE", "GROUP", "ORDER", "HAVING", "LIMIT", "SET", "VALUES", "RETURNING", "ON", "UNION", "EXCEPT",
 		"INTERSECT", "WINDOW", "FETCH", "OFFSET", "FOR":
 		fr.expect, fr.list = false, false
-	case "INSERT", "WITH", "RECURSIVE", "AND", "OR", "NOT", "IS", "NULL", "IN", "BY", "LEFT", "RIGHT", "INNER", "OUTER",
+	case "INSERT", "WITH", "RECURSIVE", "AND", "OR", "NOT", "IS", "NULL", "BY", "LEFT", "RIGHT", "INNER", "OUTER",
 		"FULL", "CROSS", "NATURAL", "DISTINCT", "ALL", "CASE", "WHEN", "THEN", "ELSE", "END", "EXISTS", "BETWEEN", "LIKE",
 		"ASC", "DESC", "DEFAULT", "CONFLICT", "DO", "NOTHING":
 	default:
@@ -172,7 +183,8 @@ func (p *Plugin) judgeTables(text string, f flavor) (catalogOnly bool, err error
 		case ok && known.(*model).kind != kindCentral:
 			return false, fmt.Errorf("%w: the SQL text names the owned table %q; bind tenancy.Current and compare the tenant "+
 				"column with it, build the statement with GORM's methods, or run it under tenancy.Bypass", ErrUnconfined, known.(*model).table)
-		case !r.position:
+		case !r.position || r.cte:
+			catalogOnly = catalogOnly && !r.cte
 		case ok:
 			catalogOnly = false
 		case isCatalog(r):

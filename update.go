@@ -76,15 +76,23 @@ func (w *wall) protectMap(m *model, values map[string]any) error {
 	return w.references(m, func() []rowValue { return []rowValue{{values: values, schema: w.stmt.Schema}} })
 }
 
-// isColumnName reports whether a map key is one name, possibly qualified or quoted. A key in a map literal is code, but
-// a key decoded from a request is not.
+// isColumnName reports whether a map key is one name, possibly qualified, each part possibly quoted as a whole. A key in
+// a map literal is code, but a key decoded from a request is not.
 func isColumnName(k string) bool {
-	for i := 0; i < len(k); i++ {
-		if c := k[i]; !isWord(c) && c != '.' && c != '`' && c != '"' && c != '$' && c != '-' && c != ' ' && c != '[' && c != ']' {
+	for _, part := range strings.Split(k, ".") {
+		if n := len(part); n > 2 && strings.IndexByte("`\"[", part[0]) >= 0 {
+			part = part[1 : n-1]
+		}
+		if part == "" {
 			return false
 		}
+		for i := 0; i < len(part); i++ {
+			if c := part[i]; !isWord(c) && c != '$' && c != '-' && c != ' ' {
+				return false
+			}
+		}
 	}
-	return k != ""
+	return true
 }
 
 func (w *wall) protectStruct(m *model, dest reflect.Value) error {

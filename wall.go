@@ -16,6 +16,8 @@ type wall struct {
 	db     *gorm.DB
 	stmt   *gorm.Statement
 	access *access
+
+	updating bool // rows that exist, of which the statement shows only the changes
 }
 
 // confine puts the predicate in front of everything the caller wrote and judges the text among it.
@@ -45,6 +47,9 @@ func (w *wall) confine(t target) error {
 func (w *wall) where(t target, more []clause.Expression) error {
 	c, exists := w.stmt.Clauses["WHERE"]
 	scoped := t.model.confined()
+	if scoped && !slices.Contains(w.stmt.BuildClauses, "WHERE") {
+		return fmt.Errorf("%w: the statement is built without a WHERE clause", ErrUnconfined)
+	}
 	if !exists || (c.Expression == nil && c.Builder == nil) {
 		if scoped && len(more) == 0 && t.alias == w.stmt.Table {
 			w.stmt.Clauses["WHERE"] = t.model.where
@@ -66,9 +71,6 @@ func (w *wall) where(t target, more []clause.Expression) error {
 			exprs = append(exprs, t.model)
 		} else {
 			exprs = append(exprs, scopeAt{t.model, t.alias})
-		}
-		if !slices.Contains(w.stmt.BuildClauses, "WHERE") {
-			return fmt.Errorf("%w: the statement is built without a WHERE clause", ErrUnconfined)
 		}
 	}
 	exprs = append(exprs, more...)
@@ -329,7 +331,7 @@ func (w *wall) from(c clause.Clause) (scopes []clause.Expression, err error) {
 		return nil, w.expr(c.Expression)
 	}
 	for _, t := range from.Tables {
-		if t.Name == clause.CurrentTable || (t.Name == w.stmt.Table && t.Alias == "") {
+		if t.Name == clause.CurrentTable || (t.Name == w.stmt.Table && t.Alias == "" && w.stmt.TableExpr == nil) {
 			continue
 		}
 		m, alias, err := w.fromTable(t)

@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
-# Runs every fuzz target of the module for the given time each.
+# fuzz.sh <duration> runs every fuzz target for that long.
 set -euo pipefail
 
-for package in $(go list ./...); do
-	for target in $(go test "$package" -list '^Fuzz' | grep '^Fuzz' || true); do
-		go test "$package" -run '^$' -fuzz "^$target\$" -fuzztime "$1"
+go=${GO:-go}
+packages=$("$go" list ./...)
+for package in $packages; do
+	tests=$("$go" test "$package" -list '^Fuzz')
+	for target in $(grep '^Fuzz' <<<"$tests" || true); do
+		"$go" test "$package" -run '^$' -fuzz "^$target\$" -fuzztime "$1"
 	done
 done

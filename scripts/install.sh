@@ -1,16 +1,36 @@
 #!/usr/bin/env bash
-# Installs by package name what the tests need and the machine lacks. SQLite is compiled in; it needs a C compiler.
+# Installs by package name what the tests need and the machine lacks. Go itself is not installed, only asked for.
 set -euo pipefail
 
-missing=()
-command -v gcc >/dev/null || missing+=(gcc libc6-dev)
-[ ${#missing[@]} -eq 0 ] && exit 0
-
-if ! command -v apt-get >/dev/null; then
-	echo "missing: ${missing[*]}; install them with the system's package manager" >&2
+if ! command -v "${GO:-go}" >/dev/null; then
+	echo "missing: Go 1.25 or newer; see https://go.dev/doc/install" >&2
 	exit 1
 fi
+
+missing=()
+# need <command> <package>... asks for the packages when the command is not there.
+need() {
+	command -v "$1" >/dev/null || missing+=("${@:2}")
+}
+
+# SQLite and the race detector are compiled in by a C compiler; libc's headers are not a dependency of gcc.
+need gcc gcc libc6-dev
+if command -v gcc >/dev/null && ! gcc -E -include stdlib.h -x c /dev/null >/dev/null 2>&1; then
+	missing+=(libc6-dev)
+fi
+
+[ ${#missing[@]} -eq 0 ] && exit 0
+echo "installing: ${missing[*]}"
+
 as_root=()
-[ "$(id -u)" -eq 0 ] || as_root=(sudo)
+if [ "$(id -u)" -ne 0 ]; then
+	as_root=(sudo)
+fi
+for tool in apt-get "${as_root[@]}"; do
+	if ! command -v "$tool" >/dev/null; then
+		echo "no $tool here; install as root with the system's package manager: ${missing[*]}" >&2
+		exit 1
+	fi
+done
 "${as_root[@]}" apt-get update -qq
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"

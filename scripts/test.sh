@@ -1,17 +1,23 @@
 #!/usr/bin/env bash
-# Runs the tests given as arguments, shows what failed, and treats a skipped test as a failure.
-set -uo pipefail
+# Runs the tests of every module, shows what failed, and treats a skipped test as a failure.
+set -euo pipefail
 
+export TENANCY_REQUIRE_ALL=1 # whoever would skip for want of a server fails instead
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-"$@" >"$log" 2>&1
-status=$?
-if [ $status -ne 0 ]; then
-	grep -vE '^ *(--- PASS|=== (RUN|PAUSE|CONT|NAME))' "$log"
-	exit $status
-fi
-grep -E '^(ok|\?) |routes:' "$log"
-if grep -E '^ *--- SKIP' "$log"; then
-	echo "tests were skipped: nothing may be, here" >&2
-	exit 1
-fi
+
+modules=$(scripts/modules.sh)
+for module in $modules; do
+	status=0
+	"${GO:-go}" test -C "$module" -race -shuffle=on -v ./... 2>&1 | tee "$log" |
+		{ grep --line-buffered -E '^(ok|FAIL|\?)[[:space:]]|routes:' || true; } || status=$?
+	if [ $status -ne 0 ]; then
+		echo "what failed in $module:" >&2
+		grep -vE '^ *(--- PASS|=== (RUN|PAUSE|CONT|NAME))' "$log" >&2
+		exit $status
+	fi
+	if grep -E -e '--- SKIP' "$log" >&2; then
+		echo "tests of $module were skipped: nothing may be, here" >&2
+		exit 1
+	fi
+done

@@ -65,7 +65,7 @@ func (h *handlers) createChoice(c *gin.Context) {
 }
 
 // createVote takes the voter's name from the body: the example has no accounts. An application with log-in takes it
-// from the session, or everybody votes for everybody.
+// from the log-in, or everybody votes for everybody.
 func (h *handlers) createVote(c *gin.Context) {
 	id, err := pollID(c)
 	if err != nil {

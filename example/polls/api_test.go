@@ -29,8 +29,9 @@ func TestAPICreatesPolls(t *testing.T) {
 	if len(list.Polls) != 3 || list.Polls[0].ID != 3 {
 		t.Errorf("listed %+v", list)
 	}
-	if poll := decoded[Poll](t, s.post(potter, "/api/polls", `{"question":"Alone?"}`), 201); poll.ID != 3 || poll.Choices != nil {
-		t.Errorf("potter created %+v", poll)
+	alone := decoded[Poll](t, s.post(potter, "/api/polls", `{"question":"Alone?"}`), 201)
+	if alone.ID != 3 || alone.Choices != nil {
+		t.Errorf("potter created %+v", alone)
 	}
 }
 
@@ -39,7 +40,7 @@ func TestAPIRefusals(t *testing.T) {
 	s := newSite(t)
 	wantStatus(t, s.post(thor, "/api/polls/1/votes", `{"choice_id":1,"voter":"jane"}`), 201)
 	before := s.rows(t, "thor")
-	long := strings.Repeat("ä", 201)
+	long, many := strings.Repeat("ä", 201), strings.Repeat(`,"x"`, 20)
 	for _, tc := range []struct {
 		name, method, path, body string
 		want                     int
@@ -55,7 +56,7 @@ func TestAPIRefusals(t *testing.T) {
 		{"no question", "POST", "/api/polls", `{"question":" "}`, 400, "question is missing"},
 		{"long question", "POST", "/api/polls", `{"question":"` + long + `"}`, 400, "longer than 200"},
 		{"empty choice", "POST", "/api/polls", `{"question":"q","choices":[""]}`, 400, "choice is missing"},
-		{"many choices", "POST", "/api/polls", `{"question":"q","choices":["x"` + strings.Repeat(`,"x"`, 20) + `]}`, 400, "at most 20"},
+		{"many choices", "POST", "/api/polls", `{"question":"q","choices":["x"` + many + `]}`, 400, "at most 20"},
 		{"huge body", "POST", "/api/polls", `{"question":"` + strings.Repeat("x", maxBody) + `"}`, 413, "too large"},
 		{"no text", "POST", "/api/polls/1/choices", `{}`, 400, "text is missing"},
 		{"choice of no poll", "POST", "/api/polls/99/choices", `{"text":"x"}`, 404, "no such poll"},

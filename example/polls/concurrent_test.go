@@ -67,7 +67,8 @@ func TestConcurrentIDs(t *testing.T) {
 	for _, tenant := range []string{"thor", "potter"} {
 		for table, want := range map[string]int{"polls": 2 + each, "choices": 6 + 3*each} {
 			var n, highest int
-			err := db.QueryRowContext(t.Context(), "SELECT count(*), max(id) FROM "+table+" WHERE tenant_id = ?", tenant).Scan(&n, &highest)
+			query := "SELECT count(*), max(id) FROM " + table + " WHERE tenant_id = ?"
+			err := db.QueryRowContext(t.Context(), query, tenant).Scan(&n, &highest)
 			if err != nil || n != want || highest != want {
 				t.Errorf("%s of %s: %d rows up to id %d (%v), want %d", table, tenant, n, highest, err, want)
 			}

@@ -28,6 +28,7 @@ func openDB(path string, log *slog.Logger) (db *gorm.DB, closeDB func() error, e
 	if err != nil {
 		return nil, nil, err
 	}
+	pool.SetMaxOpenConns(4) // SQLite has one writer at a time; waiting for a connection is fairer than for its lock
 	err = db.Use(tenancy.New(shared.New(),
 		tenancy.OwnedModels(&Poll{}, &Choice{}, &Vote{}),
 		tenancy.CentralModels(&Tenant{}),

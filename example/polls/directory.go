@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
@@ -53,5 +54,9 @@ func (d directory) frontPage(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	c.HTML(http.StatusOK, "front.html", page(c, gin.H{"Title": "Tenants", "Tenants": tenants}))
+	base := baseHost // not the request's host, which may be an address
+	if _, port, err := net.SplitHostPort(c.Request.Host); err == nil {
+		base = net.JoinHostPort(baseHost, port)
+	}
+	c.HTML(http.StatusOK, "front.html", page(c, gin.H{"Title": "Tenants", "Tenants": tenants, "Base": base}))
 }

@@ -33,7 +33,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("polls", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	addr := flags.String("addr", "127.0.0.1:8080", "address to listen on")
-	path := flags.String("db", "", "SQLite `file` to keep the polls in (default: one in a temporary directory, removed on exit)")
+	path := flags.String("db", "",
+		"SQLite `file` to keep the polls in (default: one in a temporary directory, removed on exit)")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return 0

@@ -78,7 +78,7 @@ func (h *handlers) resultsPage(c *gin.Context) {
 const visitorCookie = "visitor"
 
 // visitor returns the random name this browser votes under, and gives it one when it has none. The cookie has no
-// Domain, so a browser keeps one for each host. Behind TLS add Secure.
+// Domain, so a browser keeps one for each host. Behind TLS make it Secure and begin its name with __Host-.
 func visitor(c *gin.Context) string {
 	if old, err := c.Request.Cookie(visitorCookie); err == nil && old.Value != "" && len(old.Value) <= maxVoter {
 		return old.Value
@@ -93,7 +93,6 @@ func visitor(c *gin.Context) string {
 
 // page adds what the frame of every page shows.
 func page(c *gin.Context, data gin.H) gin.H {
-	data["Host"] = c.Request.Host
 	data["Site"] = c.Request.Host
 	if host, _, err := net.SplitHostPort(c.Request.Host); err == nil {
 		data["Site"] = host

@@ -77,8 +77,11 @@ func TestVisit(t *testing.T) {
 	wantStatus(t, w, 200)
 	wantText(t, w, `action="/polls/1/votes"`, `value="1"`, "Jane")
 	cookies := w.Result().Cookies()
-	if len(cookies) != 1 || !cookies[0].HttpOnly || cookies[0].Domain != "" || cookies[0].SameSite != http.SameSiteLaxMode {
+	if len(cookies) != 1 {
 		t.Fatalf("cookies %v", cookies)
+	}
+	if c := cookies[0]; !c.HttpOnly || c.Domain != "" || c.SameSite != http.SameSiteLaxMode {
+		t.Errorf("cookie %v", c)
 	}
 	cookie := []string{"Cookie", cookies[0].Name + "=" + cookies[0].Value}
 

@@ -27,7 +27,7 @@ var files embed.FS
 // newServer returns the application as a handler, safe for concurrent use.
 func newServer(db *gorm.DB, log *slog.Logger) (http.Handler, error) {
 	tenants := directory{db}
-	tenancyMW, err := httpmw.New(httpmw.FromSubdomain(baseHost), tenants, httpmw.AllowCentral())
+	tenancyMW, err := httpmw.New(httpmw.FromSubdomain(baseHost), tenants, httpmw.AllowCentral(), httpmw.WithLogger(log))
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,133 @@
+package httpmw
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"golang.org/x/net/idna"
+
+	"github.com/gorm-tenancy/tenancy"
+)
+
+const (
+	maxHostLength  = 253 // RFC 1035, without the trailing dot
+	maxLabelLength = 63
+	punycodePrefix = "xn--"
+)
+
+var errMalformedHost = fmt.Errorf("%w: the host is not a host name", tenancy.ErrInvalidID)
+
+// host is the Host of a request in the one form that all its spellings share: lower-case ASCII (A-labels), no port,
+// no trailing dot.
+type host struct {
+	name string
+	ip   bool // name is an IP address, an IPv6 one without brackets
+}
+
+// parseHost reads a Host header. Folding case, port, one trailing dot and the IDNA form is what browsers and DNS do;
+// everything else that is no host name (user info, escapes, spaces, commas) is refused, never repaired.
+func parseHost(hostport string) (host, error) {
+	name, err := stripPort(hostport)
+	if err != nil {
+		return host{}, err
+	}
+	if strings.HasPrefix(name, "[") {
+		return parseIPv6(name)
+	}
+	name, err = parseDomain(name)
+	if err != nil {
+		return host{}, err
+	}
+	_, notIP := netip.ParseAddr(name)
+	return host{name: name, ip: notIP == nil}, nil
+}
+
+func stripPort(hostport string) (string, error) {
+	from := 0
+	if strings.HasPrefix(hostport, "[") {
+		from = strings.IndexByte(hostport, ']') + 1
+	}
+	colon := strings.IndexByte(hostport[from:], ':')
+	if colon < 0 {
+		return hostport, nil
+	}
+	name, port := hostport[:from+colon], hostport[from+colon+1:]
+	if len(port) > 5 || strings.Trim(port, "0123456789") != "" {
+		return "", errMalformedHost
+	}
+	return name, nil
+}
+
+func parseIPv6(bracketed string) (host, error) {
+	name, ok := strings.CutSuffix(bracketed[1:], "]")
+	if !ok {
+		return host{}, errMalformedHost
+	}
+	addr, err := netip.ParseAddr(name)
+	// A zone means something on the client's machine only.
+	if err != nil || !addr.Is6() || addr.Zone() != "" {
+		return host{}, errMalformedHost
+	}
+	return host{name: addr.String(), ip: true}, nil
+}
+
+// parseDomain returns the canonical form of a domain name without a port.
+func parseDomain(name string) (string, error) {
+	// A character takes at most four bytes; no longer text can be a name that is short enough.
+	if len(name) > 4*maxHostLength {
+		return "", errMalformedHost
+	}
+	labels := strings.Split(strings.TrimSuffix(name, "."), ".")
+	for i, label := range labels {
+		ascii, err := parseLabel(label)
+		if err != nil {
+			return "", err
+		}
+		labels[i] = ascii
+	}
+	name = strings.Join(labels, ".")
+	if len(name) > maxHostLength {
+		return "", errMalformedHost
+	}
+	return name, nil
+}
+
+// parseLabel returns the canonical form of one label. A label that is not ASCII, or says that it is punycode, must be
+// a genuine international name. IDNA would also fold look-alikes of an ASCII name to it (full-width letters,
+// xn--thor-); they are refused, because each would be another web origin for the same tenant.
+func parseLabel(label string) (string, error) {
+	lower := strings.Map(lowerASCII, label)
+	if isLabel(lower) && !strings.HasPrefix(lower, punycodePrefix) {
+		return lower, nil
+	}
+	ascii, err := idna.Lookup.ToASCII(lower)
+	if err != nil || !strings.HasPrefix(ascii, punycodePrefix) || !isLabel(ascii) {
+		return "", errMalformedHost
+	}
+	if isLabel(lower) && ascii != lower {
+		return "", errMalformedHost
+	}
+	return ascii, nil
+}
+
+// lowerASCII folds nothing but A-Z. Unicode's own folding would make a k of the Kelvin sign.
+func lowerASCII(r rune) rune {
+	if r >= 'A' && r <= 'Z' {
+		return r + 'a' - 'A'
+	}
+	return r
+}
+
+// isLabel reports whether s is a label in canonical form. The underscore is no part of host names, but of tenant IDs,
+// and browsers send it.
+func isLabel(s string) bool {
+	for _, c := range []byte(s) {
+		switch {
+		case c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '-', c == '_':
+		default:
+			return false
+		}
+	}
+	return s != "" && len(s) <= maxLabelLength
+}

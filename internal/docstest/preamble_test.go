@@ -1,0 +1,81 @@
+package docstest_test
+
+import "github.com/gorm-tenancy/tenancy/internal/docstest"
+
+const module = "github.com/gorm-tenancy/tenancy"
+
+// wrapper says what the fragments of the documentation may use without declaring it.
+var wrapper = docstest.Wrapper{
+	Packages: map[string]string{
+		"tenancy": module,
+		"shared":  module + "/strategies/shared",
+		"httpmw":  module + "/httpmw",
+		"ginmw":   module + "/ginmw",
+
+		"context": "context",
+		"errors":  "errors",
+		"fmt":     "fmt",
+		"http":    "net/http",
+		"os":      "os",
+		"slog":    "log/slog",
+		"testing": "testing",
+		"time":    "time",
+
+		"gorm":     "gorm.io/gorm",
+		"clause":   "gorm.io/gorm/clause",
+		"sqlite":   "gorm.io/driver/sqlite",
+		"postgres": "gorm.io/driver/postgres",
+		"mysql":    "gorm.io/driver/mysql",
+
+		"gin":  "github.com/gin-gonic/gin",
+		"chi":  "github.com/go-chi/chi/v5",
+		"echo": "github.com/labstack/echo/v4",
+	},
+	Preambles: map[string]string{
+		"": `
+			var ctx context.Context
+			var db *gorm.DB
+			var dsn string
+			var err error
+			var id tenancy.ID
+			var logger *slog.Logger
+			var w http.ResponseWriter
+			var r *http.Request
+			var mux *http.ServeMux
+			var handler http.Handler
+			var directory httpmw.Directory
+			var mw *httpmw.Middleware
+
+			type Poll struct {
+				ID       uint
+				TenantID string
+				Question string
+				Votes    int
+				Choices  []Choice
+			}
+			type Choice struct {
+				ID       uint
+				TenantID string
+				PollID   uint
+				Text     string
+				Votes    int
+			}
+			type Plan struct {
+				ID   uint
+				Name string
+			}
+			var poll Poll
+			var polls []Poll
+			var choice Choice
+			var choices []Choice
+			var plan Plan
+			var plans []Plan
+		`,
+		"gin": `
+			var engine *gin.Engine
+			var c *gin.Context
+		`,
+		"chi":  `var router *chi.Mux`,
+		"echo": `var server *echo.Echo`,
+	},
+}
