@@ -102,10 +102,11 @@ func parseLabel(label string) (string, error) {
 		return lower, nil
 	}
 	ascii, err := idna.Lookup.ToASCII(lower)
-	if err != nil || !strings.HasPrefix(ascii, punycodePrefix) || !isLabel(ascii) {
-		return "", errMalformedHost
+	genuine := strings.HasPrefix(ascii, punycodePrefix) && isLabel(ascii)
+	if isLabel(lower) {
+		genuine = ascii == lower
 	}
-	if isLabel(lower) && ascii != lower {
+	if err != nil || !genuine {
 		return "", errMalformedHost
 	}
 	return ascii, nil

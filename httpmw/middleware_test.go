@@ -232,10 +232,15 @@ func TestHooksGetTheirOwnAccess(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := requestTo("thor.example.com")
-	mw.Handler(http.HandlerFunc(whoami)).ServeHTTP(httptest.NewRecorder(),
-		r.WithContext(tenancy.Bypass(r.Context(), "test")))
-	if inDirectory != "" || inMembership != "thor" || inRequest != "" {
-		t.Errorf("directory %q, membership %q, request %q", inDirectory, inMembership, inRequest)
+	handler := mw.Handler(http.HandlerFunc(whoami))
+	for want, ctx := range map[tenancy.ID]context.Context{
+		"":     tenancy.Bypass(r.Context(), "test"),
+		"thor": tenancy.WithTenant(r.Context(), "thor"),
+	} {
+		handler.ServeHTTP(httptest.NewRecorder(), r.WithContext(ctx))
+		if inDirectory != "" || inMembership != "thor" || inRequest != want {
+			t.Errorf("directory %q, membership %q, request %q", inDirectory, inMembership, inRequest)
+		}
 	}
 }
 

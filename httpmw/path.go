@@ -15,8 +15,9 @@ import (
 // routes still see /t/thor/polls.
 //
 // A path that does not begin with the prefix, or ends with it (/t and /t/), names no tenant. A segment that cannot be a
-// tenant ID, such as the empty one of /t//polls, is [tenancy.ErrInvalidID]. So is every path that routers read differently: one with the
-// segments "." or "..", escaped or not, or with an escaped slash that changes which tenant is meant.
+// tenant ID, such as the empty one of /t//polls, is [tenancy.ErrInvalidID]. So is every path that routers read
+// differently: one with the segments "." or "..", escaped or not, or with an escaped slash that changes which tenant is
+// meant.
 //
 // Trust: as little as any part of a URL that anyone can type. All tenants share one web origin, so a script of one
 // tenant's page can call the others with the user's cookies. The user must be checked with [WithMembership].
