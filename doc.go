@@ -10,6 +10,6 @@
 //
 // The path of a statement: a callback (callbacks.go) finds its table and model (target.go, models.go), puts the
 // predicate in front of the caller's conditions (wall.go, predicate.go) and judges the SQL text among them
-// (fragments.go, lexer.go, tables.go); raw SQL is judged as a whole (raw.go); inserts are stamped and upserts guarded
+// (fragments.go, values.go, lexer.go, tables.go); raw SQL is judged as a whole (raw.go); inserts are stamped and upserts guarded
 // (stamp.go, create.go), updates keep their tenant (update.go), foreign keys are looked up (reference.go).
 package tenancy

@@ -13,7 +13,13 @@ for module in $modules; do
 		{ grep --line-buffered -E '^(ok|FAIL|\?)[[:space:]]|routes:' || true; } || status=$?
 	if [ $status -ne 0 ]; then
 		echo "what failed in $module:" >&2
-		grep -vE '^ *(--- PASS|=== (RUN|PAUSE|CONT|NAME))' "$log" >&2
+		# A package's output stands between its seed and its result; what stands outside is the compiler's.
+		grep -vE '^ *(--- PASS|=== (RUN|PAUSE|CONT|NAME))' "$log" | awk '
+			/^-test\.shuffle/ { inside = 1; text = "" }
+			inside { text = text $0 "\n" }
+			!inside && !/^\?/ { print }
+			inside && /^(ok|FAIL)[ \t]/ { if (/^FAIL/) printf "%s", text; inside = 0 }
+			END { if (inside) printf "%s", text }' >&2
 		exit $status
 	fi
 	if grep -E -e '--- SKIP' "$log" >&2; then
