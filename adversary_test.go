@@ -156,8 +156,18 @@ var attacks = []attack{
 		return nil
 	}},
 	{name: "Session variants", do: func(e *env) error {
-		for _, s := range []gorm.Session{{}, {NewDB: true}, {PrepareStmt: true}, {SkipHooks: true}, {AllowGlobalUpdate: true},
-			{QueryFields: true}, {Initialized: true}, {FullSaveAssociations: true}, {PropagateUnscoped: true}, {DisableNestedTransaction: true}} {
+		for _, s := range []gorm.Session{
+			{},
+			{NewDB: true},
+			{PrepareStmt: true},
+			{SkipHooks: true},
+			{AllowGlobalUpdate: true},
+			{QueryFields: true},
+			{Initialized: true},
+			{FullSaveAssociations: true},
+			{PropagateUnscoped: true},
+			{DisableNestedTransaction: true},
+		} {
 			var got []User
 			if err := e.a.Session(&s).Unscoped().Order("id").Find(&got).Error; err != nil {
 				return err

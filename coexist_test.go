@@ -217,8 +217,10 @@ func TestCoexistConfig(t *testing.T) {
 		"PropagateUnscoped":        {PropagateUnscoped: true},
 		"DisableNestedTransaction": {DisableNestedTransaction: true},
 		"FullSaveAssociations":     {FullSaveAssociations: true},
-		"all": {PrepareStmt: true, SkipDefaultTransaction: true, TranslateError: true, QueryFields: true,
-			CreateBatchSize: 2, DisableNestedTransaction: true},
+		"all": {
+			PrepareStmt: true, SkipDefaultTransaction: true, TranslateError: true, QueryFields: true,
+			CreateBatchSize: 2, DisableNestedTransaction: true,
+		},
 	} {
 		t.Run(name, func(t *testing.T) { attackAll(newEnvWith(t, config)) })
 	}

@@ -1,6 +1,7 @@
 package tenancy_test
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -8,8 +9,6 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-
-	"context"
 
 	"github.com/google/uuid"
 	"gorm.io/driver/sqlite"
@@ -293,9 +292,11 @@ const (
 func TestColumns(t *testing.T) {
 	unknown, invalid := tenancy.ErrUnknownTenant, tenancy.ErrInvalidID
 	numbers := func(more ...tenancy.ID) map[tenancy.ID]error {
-		bad := map[tenancy.ID]error{"007": unknown, "07": unknown, "7x": unknown, "x": unknown, "0x7": unknown, "7_0": unknown,
+		bad := map[tenancy.ID]error{
+			"007": unknown, "07": unknown, "7x": unknown, "x": unknown, "0x7": unknown, "7_0": unknown,
 			"7e1": unknown, "00": unknown, "7-0": unknown, "-7": invalid, "+7": invalid, "7 ": invalid, "": invalid,
-			"99999999999999999999": unknown}
+			"99999999999999999999": unknown,
+		}
 		for _, id := range more {
 			bad[id] = unknown
 		}

@@ -35,6 +35,7 @@ func (nowhere) PrepareContext(context.Context, string) (*sql.Stmt, error) { retu
 func (nowhere) ExecContext(context.Context, string, ...any) (sql.Result, error) {
 	return nil, errNowhere
 }
+
 func (nowhere) QueryContext(context.Context, string, ...any) (*sql.Rows, error) {
 	return nil, errNowhere
 }
@@ -70,8 +71,10 @@ func dry(t *testing.T, dialect string, out *bytes.Buffer) *gorm.DB {
 	if dialect == "sqlite" { // its Initialize asks for the version
 		d = sqliteDry{d.(sqlite.Dialector)}
 	}
-	db, err := gorm.Open(d, &gorm.Config{DryRun: true, SkipDefaultTransaction: true, DisableAutomaticPing: true,
-		Logger: recorder{logger.Discard, out}, NowFunc: func() time.Time { return at }})
+	db, err := gorm.Open(d, &gorm.Config{
+		DryRun: true, SkipDefaultTransaction: true, DisableAutomaticPing: true,
+		Logger: recorder{logger.Discard, out}, NowFunc: func() time.Time { return at },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,8 +154,10 @@ var goldens = []struct {
 			Create(&Company{ID: 1, Name: "x"}).Error
 	}},
 	{"OnConflict Where", func(_, a *gorm.DB) error {
-		return a.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "id"}}, DoUpdates: clause.AssignmentColumns([]string{"name"}),
-			Where: clause.Where{Exprs: []clause.Expression{clause.Expr{SQL: "companies.name = 'a' OR companies.name = 'b'"}}}}).Create(&Company{ID: 1, Name: "x"}).Error
+		return a.Clauses(clause.OnConflict{
+			Columns: []clause.Column{{Name: "id"}}, DoUpdates: clause.AssignmentColumns([]string{"name"}),
+			Where: clause.Where{Exprs: []clause.Expression{clause.Expr{SQL: "companies.name = 'a' OR companies.name = 'b'"}}},
+		}).Create(&Company{ID: 1, Name: "x"}).Error
 	}},
 	{"OnConflict DoNothing", func(_, a *gorm.DB) error {
 		return a.Clauses(clause.OnConflict{DoNothing: true}).Create(&Company{ID: 1, Name: "x"}).Error

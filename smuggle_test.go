@@ -156,14 +156,18 @@ var smuggles = []smuggle{
 		return e.a.Model(&User{}).Where("1=1").Clauses(clause.Set{{Column: clause.Column{Name: "age"}, Value: 9}}, after("SET", "WHERE 1=1 --")).Updates(nil).Error
 	}},
 	{name: "TargetWhere with a comment", do: func(e *env) error {
-		return e.a.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "id"}},
+		return e.a.Clauses(clause.OnConflict{
+			Columns:     []clause.Column{{Name: "id"}},
 			TargetWhere: clause.Where{Exprs: []clause.Expression{clause.Expr{SQL: "1=1 DO UPDATE SET name='stolen' --"}}},
-			DoUpdates:   clause.AssignmentColumns([]string{"name"})}).Create(&User{ID: 3, Name: "x"}).Error
+			DoUpdates:   clause.AssignmentColumns([]string{"name"}),
+		}).Create(&User{ID: 3, Name: "x"}).Error
 	}},
 	{name: "TargetWhere with a second conflict", do: func(e *env) error {
-		return e.a.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "id"}},
+		return e.a.Clauses(clause.OnConflict{
+			Columns:     []clause.Column{{Name: "id"}},
 			TargetWhere: clause.Where{Exprs: []clause.Expression{clause.Expr{SQL: "1=1 DO UPDATE SET name='stolen' ON CONFLICT (id)"}}},
-			DoUpdates:   clause.AssignmentColumns([]string{"name"})}).Create(&User{ID: 3, Name: "x"}).Error
+			DoUpdates:   clause.AssignmentColumns([]string{"name"}),
+		}).Create(&User{ID: 3, Name: "x"}).Error
 	}},
 	{name: "nested expression with a comma", do: func(e *env) error {
 		return e.a.Model(&User{}).Where("id = 1").Update("age", gorm.Expr("?", gorm.Expr("1, tenant_id = 'b'"))).Error

@@ -70,7 +70,7 @@ func (w *wall) where(t target, more []clause.Expression) error {
 		if t.alias == w.stmt.Table {
 			exprs = append(exprs, t.model)
 		} else {
-			exprs = append(exprs, scopeAt{t.model, t.alias})
+			exprs = append(exprs, scopeAt(t))
 		}
 	}
 	exprs = append(exprs, more...)

@@ -244,6 +244,18 @@ func TestHooksGetTheirOwnAccess(t *testing.T) {
 	}
 }
 
+func TestDomainsActForTheCentralSite(t *testing.T) {
+	t.Parallel()
+	domains := httpmw.DomainsFunc(func(ctx context.Context, _ string) (tenancy.ID, error) {
+		if id, ok := tenancy.FromContext(ctx); ok {
+			t.Errorf("acts for %q", id)
+		}
+		return "thor", nil
+	})
+	r := requestTo("polls.thor.org")
+	serve(t, httpmw.FromDomain(domains), r.WithContext(tenancy.WithTenant(r.Context(), "thor")))
+}
+
 func TestPathValueInsideMux(t *testing.T) {
 	t.Parallel()
 	mw := middleware(t, httpmw.FromPathValue("tenant"))

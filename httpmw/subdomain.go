@@ -20,11 +20,11 @@ import (
 // Of several base domains the longest that fits counts. International names are given to the tenant in their ASCII
 // form: bücher.example.com is tenant xn--bcher-kva.
 //
-// Trust: browsers set Host, and a page of one tenant cannot make them send another one's. Any other client writes what
-// it likes, and so does DNS that an attacker controls, though only with a name under a base domain does it get
-// anywhere. So the host says which tenant is wanted, never that the user may act for it: a session or token must
-// belong to the tenant, which [WithMembership] checks, and session cookies must be bound to the full host (prefix
-// __Host-, no Domain attribute). A proxy in front must pass Host on unchanged; X-Forwarded-Host is never read.
+// Trust: a browser sends the host of the address it opens, but a page of one tenant can make it open another one's, and
+// other clients write what they like. A foreign name that an attacker's DNS points here (rebinding) is refused, as it is
+// not below a base domain. So the host says which tenant is wanted, never that the user may act for it: a session or
+// token must belong to the tenant, which [WithMembership] checks, and session cookies must be bound to the full host
+// (prefix __Host-, no Domain attribute). A proxy in front must pass Host on unchanged; X-Forwarded-Host is never read.
 //
 // No base domain, or one that is no domain name, makes [New] fail. Safe for concurrent use.
 func FromSubdomain(baseDomains ...string) Resolver {

@@ -158,6 +158,10 @@ func valueAttacks() []Case {
 		{Name: "claim/malformed", Resolver: claim("../potter", true, nil), Status: bad},
 		{Name: "claim/none", Resolver: claim("thor", false, nil), Status: none},
 		{Name: "claim/down", Resolver: claim("thor", true, errors.New(causeText)), Status: http.StatusServiceUnavailable},
+		{
+			Name: "claim/down, whatever it wraps", Resolver: claim("", false, tenancy.ErrInvalidID),
+			Status: http.StatusServiceUnavailable,
+		},
 		{Name: "claim/named", Resolver: claim("thor", true, nil), Status: ok, Tenant: Active},
 
 		{Name: "resolver/unvalidated", Resolver: custom("../potter", nil), Status: bad},
