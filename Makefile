@@ -28,7 +28,7 @@ fmt: $(TOOLS)/gofumpt ## format the code
 	$(TOOLS)/gofumpt -w .
 
 bench: ## the paired benchmarks
-	$(GO) test -run '^$$' -bench . -benchmem ./bench/...
+	$(GO) test -run '^$$' -bench . ./bench/...
 
 fuzz: ## every fuzz target for FUZZTIME each (20s)
 	@scripts/fuzz.sh $(FUZZTIME)

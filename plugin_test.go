@@ -52,7 +52,7 @@ func (r route) test(t *testing.T) {
 	switch {
 	case r.refused == nil && err != nil:
 		t.Fatalf("the legitimate use failed: %v", err)
-	case r.refused == errAny && err != nil:
+	case errors.Is(r.refused, errAny) && err != nil:
 	case r.refused != nil && !errors.Is(err, r.refused):
 		t.Fatalf("error %v, want %v", err, r.refused)
 	}

@@ -101,10 +101,10 @@ func raceRound(db *gorm.DB, id, other tenancy.ID, g, round int) error {
 	tx := db.WithContext(as(id))
 	mine := fmt.Sprintf("%s-%d-%d", id, g, round)
 	if err := db.Find(&[]Poll{}).Error; !errors.Is(err, tenancy.ErrNoTenant) {
-		return fmt.Errorf("without tenant: %v", err)
+		return fmt.Errorf("without tenant: %w", err)
 	}
 	if err := tx.Create(&Poll{Title: "stolen", TenantID: string(other)}).Error; !errors.Is(err, tenancy.ErrTenantMismatch) {
-		return fmt.Errorf("create for another: %v", err)
+		return fmt.Errorf("create for another: %w", err)
 	}
 	p := Poll{Title: mine, Choices: []Choice{{Text: mine + "-1"}, {Text: mine + "-2"}}, Labels: []Label{{Text: mine}}}
 	if err := tx.Create(&p).Error; err != nil {
