@@ -69,6 +69,33 @@ func Require(ctx context.Context) (ID, error) {
 	return "", a.noTenant()
 }
 
+// Reach is what a context may reach. Strategies and connection walls ask [ReachOf]; applications need not.
+type Reach uint8
+
+const (
+	// ReachTenant is one tenant, and the central tables.
+	ReachTenant Reach = iota + 1
+	// ReachCentral is the central tables only (see [Central]).
+	ReachCentral
+	// ReachAll is everything (see [Bypass]).
+	ReachAll
+)
+
+// ReachOf returns what a context may reach, and the tenant where it is [ReachTenant]. A context that may reach nothing
+// is [ErrNoTenant]. Safe for concurrent use.
+func ReachOf(ctx context.Context) (Reach, ID, error) {
+	switch a := accessOf(ctx); {
+	case a.mode == modeTenant, a.mode == modeInternal && a.id != "":
+		return ReachTenant, a.id, nil
+	case a.mode == modeCentral:
+		return ReachCentral, "", nil
+	case a.mode == modeBypass, a.mode == modeSeveral, a.mode == modeInternal:
+		return ReachAll, "", nil
+	default:
+		return 0, "", a.noTenant()
+	}
+}
+
 // Central returns a context that acts for no tenant: statements on central tables work, statements on owned tables
 // are [ErrNoTenant]. Use it for sign-up, billing and other code that stands outside the tenants.
 // Safe for concurrent use.

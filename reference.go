@@ -250,7 +250,7 @@ func tupleIn(columns []clause.Column, keys [][]any) clause.Expression {
 
 // ask starts a question of the plugin's own on the statement's connection or transaction.
 func (w *wall) ask(s *schema.Schema) *gorm.DB {
-	ctx := context.WithValue(w.stmt.Context, contextKey{}, &access{mode: modeInternal})
+	ctx := context.WithValue(w.stmt.Context, contextKey{}, &access{mode: modeInternal, id: w.access.id})
 	return w.db.Session(&gorm.Session{NewDB: true, Context: ctx, SkipHooks: true}).
 		Model(reflect.New(s.ModelType).Interface()).Unscoped()
 }

@@ -1,0 +1,239 @@
+package tenantconn
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+
+	"github.com/gorm-tenancy/tenancy"
+)
+
+// session applies routes to one physical connection. It is used by one goroutine at a time.
+type session interface {
+	// apply makes the route hold for the next driver call, which runs text.
+	apply(ctx context.Context, r Route, text string) error
+	// leave ends what apply began. An error means that the connection must not be used again.
+	leave(ctx context.Context) error
+	// begin opens a transaction in which the route holds.
+	begin(ctx context.Context, r Route, opts driver.TxOptions) (driver.Tx, error)
+	// inTransaction reports whether the server has a transaction open, as far as can be known.
+	inTransaction() bool
+	// perTenant reports that a prepared statement serves only the tenant it was prepared for.
+	perTenant() bool
+}
+
+// conn is the connection database/sql sees. Like every driver.Conn it is used by one goroutine at a time.
+type conn struct {
+	driver.Conn
+	wall    Wall
+	session session
+
+	pin     *Route // of the open transaction
+	managed bool   // the transaction was begun by BeginTx, not by text
+	broken  bool   // never to be used again
+}
+
+var (
+	_ driver.ConnBeginTx        = (*conn)(nil)
+	_ driver.ConnPrepareContext = (*conn)(nil)
+	_ driver.ExecerContext      = (*conn)(nil)
+	_ driver.QueryerContext     = (*conn)(nil)
+	_ driver.NamedValueChecker  = (*conn)(nil)
+	_ driver.Pinger             = (*conn)(nil)
+	_ driver.SessionResetter    = (*conn)(nil)
+	_ driver.Validator          = (*conn)(nil)
+)
+
+// confine runs one driver call, which sends text, inside the route of its context.
+func (c *conn) confine(ctx context.Context, text string, call func(Route) error) error {
+	r, err := c.admit(ctx, text)
+	if err != nil {
+		return err
+	}
+	if err := c.session.apply(ctx, r, text); err != nil {
+		return err
+	}
+	err = call(r)
+	if after := c.session.leave(ctx); after != nil {
+		c.broken = true
+		if err == nil {
+			err = after
+		}
+	}
+	if c.pin == nil && c.session.inTransaction() { // BEGIN as text
+		c.pin = &r
+	}
+	return err
+}
+
+// admit returns the route of a call, unless the open transaction or the text forbids it.
+func (c *conn) admit(ctx context.Context, text string) (Route, error) {
+	r, err := c.wall.route(ctx)
+	if err != nil {
+		return Route{}, err
+	}
+	if c.pin != nil && !c.managed && !c.session.inTransaction() {
+		c.pin = nil
+	}
+	if c.pin != nil && !r.same(*c.pin) {
+		return Route{}, errOtherTransaction
+	}
+	if r.Tenant != "" {
+		return r, c.wall.screen(text)
+	}
+	return r, nil
+}
+
+var errOtherTransaction = fmt.Errorf("%w: the open transaction was begun for somebody else; begin one with this context",
+	tenancy.ErrTenantMismatch)
+
+// ExecContext runs a statement inside the tenant of ctx.
+func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (res driver.Result, err error) {
+	inner, ok := c.Conn.(driver.ExecerContext)
+	if !ok {
+		return nil, driver.ErrSkip // database/sql prepares instead
+	}
+	err = c.confine(ctx, query, func(Route) (err error) {
+		res, err = inner.ExecContext(ctx, query, args)
+		return err
+	})
+	return res, err
+}
+
+// QueryContext runs a query inside the tenant of ctx.
+func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (rows driver.Rows, err error) {
+	inner, ok := c.Conn.(driver.QueryerContext)
+	if !ok {
+		return nil, driver.ErrSkip
+	}
+	err = c.confine(ctx, query, func(Route) (err error) {
+		rows, err = inner.QueryContext(ctx, query, args)
+		return err
+	})
+	if err != nil && rows != nil {
+		_ = rows.Close()
+		rows = nil
+	}
+	return rows, err
+}
+
+// Prepare is called by nobody: database/sql prefers PrepareContext. Without a context there is no tenant.
+func (c *conn) Prepare(query string) (driver.Stmt, error) {
+	return c.PrepareContext(context.Background(), query)
+}
+
+// PrepareContext prepares a statement inside the tenant of ctx. Each execution asks for its own tenant again.
+func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	s := &stmt{conn: c, query: query}
+	err := c.confine(ctx, query, func(r Route) error { return s.prepare(ctx, r) })
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Begin is called by nobody: database/sql prefers BeginTx.
+func (c *conn) Begin() (driver.Tx, error) { return c.BeginTx(context.Background(), driver.TxOptions{}) }
+
+// BeginTx opens a transaction for the tenant of ctx; every statement in it must name the same.
+func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+	r, err := c.admit(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	inner, err := c.session.begin(ctx, r, opts)
+	if err != nil {
+		return nil, err
+	}
+	c.pin, c.managed = &r, true
+	return &tx{Tx: inner, conn: c}, nil
+}
+
+// tx releases the connection from its tenant when it ends.
+type tx struct {
+	driver.Tx
+	conn *conn
+}
+
+func (t *tx) Commit() error {
+	defer t.conn.release()
+	return t.Tx.Commit()
+}
+
+func (t *tx) Rollback() error {
+	defer t.conn.release()
+	return t.Tx.Rollback()
+}
+
+func (c *conn) release() { c.pin, c.managed = nil, false }
+
+// Ping asks whether the server is there. It needs no tenant, because it reaches no data.
+func (c *conn) Ping(ctx context.Context) error {
+	if inner, ok := c.Conn.(driver.Pinger); ok {
+		return inner.Ping(ctx)
+	}
+	return nil
+}
+
+// CheckNamedValue leaves arguments to the driver.
+func (c *conn) CheckNamedValue(v *driver.NamedValue) error {
+	if inner, ok := c.Conn.(driver.NamedValueChecker); ok {
+		return inner.CheckNamedValue(v)
+	}
+	return driver.ErrSkip
+}
+
+// ResetSession is the driver's own. Nothing of the wall hangs on it: database/sql ignores most of its errors and does not
+// call it for fresh connections.
+func (c *conn) ResetSession(ctx context.Context) error {
+	if c.broken {
+		return driver.ErrBadConn
+	}
+	c.release()
+	if inner, ok := c.Conn.(driver.SessionResetter); ok {
+		return inner.ResetSession(ctx)
+	}
+	return nil
+}
+
+// IsValid keeps a connection out of the pool whose state is not known.
+func (c *conn) IsValid() bool {
+	if c.broken {
+		return false
+	}
+	if inner, ok := c.Conn.(driver.Validator); ok {
+		return inner.IsValid()
+	}
+	return true
+}
+
+// Unwrap returns the driver's own connection, for sql.Conn.Raw. It is outside the wall: it has the settings of the DSN,
+// no tenant's. [InTransaction] gives it inside a confined transaction.
+func (c *conn) Unwrap() driver.Conn { return c.Conn }
+
+// connector makes confined connections.
+type connector struct {
+	wall    Wall
+	driver  driver.Driver
+	connect func(ctx context.Context, w Wall) (driver.Conn, session, error)
+}
+
+// Connect opens a connection. It belongs to no tenant: database/sql opens connections with a context of its own.
+func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
+	inner, s, err := c.connect(ctx, c.wall)
+	if err != nil {
+		return nil, err
+	}
+	return &conn{Conn: inner, wall: c.wall, session: s}, nil
+}
+
+// Driver returns a driver that marks the *sql.DB as confined (see [Confined]).
+func (c *connector) Driver() driver.Driver { return confinedDriver{c.driver} }
+
+// confinedDriver refuses the way round the wall that (*sql.DB).Driver().Open would be.
+type confinedDriver struct{ inner driver.Driver }
+
+func (confinedDriver) Open(string) (driver.Conn, error) {
+	return nil, errors.New("tenantconn: open a *sql.DB of your own; this driver only serves the confined one")
+}

@@ -1,0 +1,116 @@
+package tenantconn
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgproto3"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/gorm-tenancy/tenancy"
+)
+
+// OpenPostgres opens a *sql.DB over pgx whose every statement is confined by the wall. config is copied; options are
+// those of stdlib.OpenDB. It fails when the wall is incomplete; it does not connect. The *sql.DB is safe for concurrent
+// use.
+func OpenPostgres(config *pgx.ConnConfig, wall Wall, options ...stdlib.OptionOpenDB) (*sql.DB, error) {
+	if err := wall.validate(); err != nil {
+		return nil, err
+	}
+	if wall.Pooled && config.DefaultQueryExecMode != pgx.QueryExecModeExec && config.DefaultQueryExecMode != pgx.QueryExecModeSimpleProtocol {
+		return nil, errors.New("tenantconn: Pooled needs default_query_exec_mode=exec or simple_protocol in the DSN")
+	}
+	config = config.Copy()
+	return sql.OpenDB(&connector{
+		wall:   wall,
+		driver: stdlib.GetDefaultDriver(),
+		connect: func(ctx context.Context, w Wall) (driver.Conn, session, error) {
+			return connectPostgres(ctx, config, w, options)
+		},
+	}), nil
+}
+
+func connectPostgres(ctx context.Context, config *pgx.ConnConfig, wall Wall, options []stdlib.OptionOpenDB) (driver.Conn, session, error) {
+	config = config.Copy()
+	var ri *rider
+	var frontend *pgproto3.Frontend
+	config.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
+		ri = newRider(r, w, wall)
+		frontend = pgproto3.NewFrontend(ri, ri)
+		return frontend
+	}
+	inner, err := stdlib.GetConnector(*config, options...).Connect(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, ok := inner.(*stdlib.Conn)
+	if !ok || frontend == nil || c.Conn().PgConn().Frontend() != frontend {
+		_ = inner.Close()
+		return nil, nil, errors.New("tenantconn: an option replaced pgx's frontend, through which the settings travel")
+	}
+	return inner, &postgresSession{conn: c, rider: ri, wall: wall}, nil
+}
+
+// postgresSession lets the settings ride with the statements of one connection.
+type postgresSession struct {
+	conn  *stdlib.Conn
+	rider *rider
+	wall  Wall
+	undo  bool // the settings were made for the session and must be reset
+}
+
+func (s *postgresSession) inTransaction() bool { return s.conn.Conn().PgConn().TxStatus() != 'I' }
+
+func (s *postgresSession) perTenant() bool { return false } // PostgreSQL plans again when search_path changes
+
+func (s *postgresSession) apply(ctx context.Context, r Route, text string) error {
+	if s.inTransaction() {
+		return nil // set when it began
+	}
+	if !refusesTransaction(text) {
+		s.rider.arm(r.Values)
+		return nil
+	}
+	if s.wall.Pooled {
+		return fmt.Errorf("%w: behind a pooler the settings end with the transaction, in which this command cannot run; "+
+			"run it on a direct connection", tenancy.ErrUnconfined)
+	}
+	s.undo = true
+	var set strings.Builder
+	for i, v := range r.Values {
+		set.WriteString(s.rider.simple[i])
+		set.WriteString(literal(v) + ", false)")
+	}
+	_, err := s.conn.ExecContext(ctx, set.String(), nil)
+	return err
+}
+
+func (s *postgresSession) leave(ctx context.Context) error {
+	s.rider.disarm()
+	if !s.undo || s.conn.Conn().IsClosed() {
+		return nil
+	}
+	s.undo = false
+	s.rider.known = nil
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	for _, name := range s.wall.Settings {
+		if _, err := s.conn.ExecContext(ctx, "reset "+pgx.Identifier(strings.Split(name, ".")).Sanitize(), nil); err != nil {
+			return fmt.Errorf("tenantconn: take the settings back: %w", err)
+		}
+	}
+	return nil
+}
+
+func (s *postgresSession) begin(ctx context.Context, r Route, opts driver.TxOptions) (driver.Tx, error) {
+	s.rider.armBegin(r.Values)
+	defer s.rider.disarm()
+	return s.conn.BeginTx(ctx, opts)
+}

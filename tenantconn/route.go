@@ -1,0 +1,70 @@
+package tenantconn
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gorm-tenancy/tenancy"
+)
+
+// Route confines one driver call.
+type Route struct {
+	// Tenant is whom the call acts for; empty for central work and under tenancy.Bypass.
+	Tenant tenancy.ID
+	// Values are those of [Wall.Settings], in their order. They hold neither NUL nor backslash.
+	Values []string
+}
+
+// Router turns the context of a driver call into its route. It is called for every call from many goroutines: it must
+// be safe for concurrent use and do no I/O when warm. Its error, for example tenancy.ErrNoTenant, ends the call before
+// anything is sent.
+type Router func(ctx context.Context) (Route, error)
+
+// Wall says how a connector confines. It is not changed after use.
+type Wall struct {
+	// Router is required.
+	Router Router
+	// Settings names what each route sets, at least one: PostgreSQL's settings ("search_path", "role"), or for MySQL the
+	// word "database".
+	Settings []string
+	// Session keeps the settings on the connection, and sends them only when the tenant changes. It saves what PostgreSQL
+	// takes to set them again for one hot tenant. It is wrong behind a pooler that changes the server connection between
+	// transactions. Default false: the settings end with the statement or transaction.
+	Session bool
+	// Pooled is for PgBouncer before 1.21 and other poolers that do not know named prepared statements. GORM's DSN must
+	// then choose default_query_exec_mode=exec or simple_protocol. Default false.
+	Pooled bool
+}
+
+func (w Wall) validate() error {
+	switch {
+	case w.Router == nil:
+		return fmt.Errorf("tenantconn: the wall needs a router")
+	case len(w.Settings) == 0:
+		return fmt.Errorf("tenantconn: the wall needs the names of its settings")
+	case w.Session && w.Pooled:
+		return fmt.Errorf("tenantconn: Session keeps state on a connection that Pooled shares with strangers; choose one")
+	}
+	return nil
+}
+
+// route asks the router and holds its answer to the contract.
+func (w Wall) route(ctx context.Context) (Route, error) {
+	r, err := w.Router(ctx)
+	if err != nil {
+		return Route{}, err
+	}
+	if len(r.Values) != len(w.Settings) {
+		return Route{}, fmt.Errorf("tenantconn: the router gave %d values for %d settings", len(r.Values), len(w.Settings))
+	}
+	for _, v := range r.Values {
+		if strings.ContainsAny(v, "\x00\\") {
+			return Route{}, fmt.Errorf("tenantconn: a value of the route holds NUL or a backslash")
+		}
+	}
+	return r, nil
+}
+
+func (r Route) same(o Route) bool { return r.Tenant == o.Tenant && slices.Equal(r.Values, o.Values) }

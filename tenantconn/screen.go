@@ -1,0 +1,120 @@
+package tenantconn
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/gorm-tenancy/tenancy"
+)
+
+var errSettings = fmt.Errorf("%w: inside a tenant no statement changes the settings that hold it there (search_path, role, "+
+	"session authorization, app.tenant_id, the current database); run it under tenancy.Bypass", tenancy.ErrUnconfined)
+
+// screen refuses SQL text that would lift the settings of a route: SET, RESET, ALTER ROLE, DISCARD, USE, DO and
+// set_config. It looks at the first words behind every semicolon, and errs towards refusing. It does not see what
+// functions stored in the database do, nor names qualified with another schema; a role per tenant stops those.
+func (w Wall) screen(text string) error {
+	if containsFold(text, "set_config") {
+		return errSettings
+	}
+	for rest := text; rest != ""; _, rest, _ = strings.Cut(rest, ";") {
+		var word string
+		switch word, rest = firstWord(rest); word {
+		case "set", "reset":
+			if w.holds(rest) {
+				return errSettings
+			}
+		case "alter":
+			switch word, _ := firstWord(rest); word {
+			case "role", "user", "database", "system":
+				return errSettings
+			}
+		case "discard", "use", "do", "load":
+			return errSettings
+		}
+	}
+	return nil
+}
+
+// holds reports whether what SET or RESET names may be a setting of a route.
+func (w Wall) holds(rest string) bool {
+	word, rest := firstWord(rest)
+	if word == "local" || word == "session" {
+		word, rest = firstWord(rest)
+	}
+	switch word {
+	case "search_path", "schema", "role", "authorization", "all", "default", "password", "global", "persist":
+		return true
+	case "": // quoted, a variable, or nothing that can be read
+		return true
+	}
+	for _, name := range w.Settings {
+		first, _, _ := strings.Cut(name, ".")
+		if word == first && (first == name || containsFold(rest, name[len(first)+1:]) || !strings.HasPrefix(rest, ".")) {
+			return true
+		}
+	}
+	return false
+}
+
+// refusesTransaction reports whether PostgreSQL refuses to run a command in a transaction block, implicit ones with
+// several statements included (PostgreSQL manual, each command's notes).
+func refusesTransaction(text string) bool {
+	word, rest := firstWord(text)
+	switch word {
+	case "vacuum":
+		return true
+	case "create", "drop", "reindex", "alter", "cluster", "refresh":
+	default:
+		return false
+	}
+	second, _ := firstWord(rest)
+	switch second {
+	case "database", "tablespace", "system", "subscription":
+		return true
+	case "":
+		return word == "cluster"
+	}
+	head := rest
+	if len(head) > 200 {
+		head = head[:200]
+	}
+	return word != "refresh" && containsFold(head, "concurrently")
+}
+
+// firstWord returns the first word of SQL text in lower case, behind blanks and comments, and what follows it.
+func firstWord(text string) (word, rest string) {
+	for {
+		text = strings.TrimLeft(text, " \t\r\n\f\v(;")
+		switch {
+		case strings.HasPrefix(text, "--"), strings.HasPrefix(text, "#"):
+			_, text, _ = strings.Cut(text, "\n")
+		case strings.HasPrefix(text, "/*!"), strings.HasPrefix(text, "/*M!"): // MySQL executes it
+			text = strings.TrimLeft(text[2:], "M!0123456789")
+		case strings.HasPrefix(text, "/*"):
+			// PostgreSQL nests comments and MySQL does not. The first end shows the most.
+			_, text, _ = strings.Cut(text, "*/")
+		case strings.HasPrefix(text, "*/"):
+			text = text[2:]
+		default:
+			n := 0
+			for n < len(text) && (isLetter(text[n]) || (n > 0 && (text[n] == '_' || text[n] >= '0' && text[n] <= '9'))) {
+				n++
+			}
+			return strings.ToLower(text[:n]), text[n:]
+		}
+	}
+}
+
+func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+
+// containsFold reports whether text contains the lower-case word in any case.
+func containsFold(text, word string) bool {
+	first := word[0]
+	for i := 0; i+len(word) <= len(text); i++ {
+		if text[i]|0x20 == first && strings.EqualFold(text[i:i+len(word)], word) {
+			return true
+		}
+	}
+	return false
+}

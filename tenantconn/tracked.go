@@ -1,0 +1,98 @@
+package tenantconn
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"strings"
+)
+
+// OpenTracked opens a *sql.DB over any driver whose every statement is confined by the wall. statement makes, from a
+// route's values, the SQL that confines the connection; it is sent as a round trip of its own whenever the route differs
+// from the one the connection has. UseDatabase is that of MySQL and MariaDB. It fails when the wall is incomplete; it does
+// not connect. The *sql.DB is safe for concurrent use. It is not for poolers that change the server connection between
+// transactions.
+func OpenTracked(base driver.Connector, wall Wall, statement func(values []string) string) (*sql.DB, error) {
+	if err := wall.validate(); err != nil {
+		return nil, err
+	}
+	if wall.Pooled {
+		return nil, errors.New("tenantconn: only PostgreSQL through pgx works behind a pooler")
+	}
+	return sql.OpenDB(&connector{
+		wall:   wall,
+		driver: base.Driver(),
+		connect: func(ctx context.Context, _ Wall) (driver.Conn, session, error) {
+			inner, err := base.Connect(ctx)
+			if err != nil {
+				return nil, nil, err
+			}
+			return inner, &trackedSession{conn: inner, statement: statement}, nil
+		},
+	}), nil
+}
+
+// UseDatabase returns the USE statement of MySQL and MariaDB for a route whose only value is the name of a database.
+func UseDatabase(values []string) string {
+	return "USE `" + strings.ReplaceAll(values[0], "`", "``") + "`"
+}
+
+// trackedSession remembers what the connection was set to.
+type trackedSession struct {
+	conn      driver.Conn
+	statement func([]string) string
+	current   *Route // nil: not known
+}
+
+func (s *trackedSession) apply(ctx context.Context, r Route, _ string) error {
+	if s.current != nil && s.current.same(r) {
+		return nil
+	}
+	s.current = nil // until the database has said yes
+	if err := execText(ctx, s.conn, s.statement(r.Values)); err != nil {
+		return err
+	}
+	s.current = &r
+	return nil
+}
+
+func (s *trackedSession) leave(context.Context) error { return nil }
+
+func (s *trackedSession) inTransaction() bool { return false } // drivers do not tell
+
+// perTenant: MySQL binds the tables of a prepared statement to the database it was prepared in.
+func (s *trackedSession) perTenant() bool { return true }
+
+func (s *trackedSession) begin(ctx context.Context, r Route, opts driver.TxOptions) (driver.Tx, error) {
+	if err := s.apply(ctx, r, ""); err != nil {
+		return nil, err
+	}
+	if b, ok := s.conn.(driver.ConnBeginTx); ok {
+		return b.BeginTx(ctx, opts)
+	}
+	if opts.Isolation != driver.IsolationLevel(sql.LevelDefault) || opts.ReadOnly {
+		return nil, errors.New("tenantconn: the driver does not know transaction options")
+	}
+	return s.conn.Begin() //nolint:staticcheck // the driver has nothing else
+}
+
+// execText runs a statement without arguments on a driver's connection.
+func execText(ctx context.Context, c driver.Conn, text string) error {
+	if e, ok := c.(driver.ExecerContext); ok {
+		if _, err := e.ExecContext(ctx, text, nil); !errors.Is(err, driver.ErrSkip) {
+			return err
+		}
+	}
+	s, err := c.Prepare(text)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if e, ok := s.(driver.StmtExecContext); ok {
+		_, err = e.ExecContext(ctx, nil)
+		return err
+	}
+	_, err = s.Exec(nil) //nolint:staticcheck // the driver has nothing else
+	return err
+}
