@@ -106,17 +106,27 @@ func (p *Plugin) confine(db *gorm.DB, op string, t target) error {
 	case modeInternal:
 		return nil
 	case modeBypass:
-		if t.model.confined() {
-			p.reportBypass(stmt.Context, a, op, stmt.Table)
+		if !t.model.confined() {
+			return nil
 		}
-		return nil
+		p.reportBypass(stmt.Context, a, op, stmt.Table)
+		return p.reachable(a)
+	case modeNone:
+		p.centralise(stmt, t)
 	}
-	if t.model.confined() {
+	if t.model.confined() && a.mode != modeTenant {
 		if err := p.permit(db, a); err != nil {
 			return err
 		}
 	}
-	w := wall{plugin: p, db: db, stmt: stmt, access: a, updating: op == opUpdate}
+	w, err := p.newWall(db, a)
+	if err != nil && t.model.confined() {
+		return err
+	}
+	w.updating = op == opUpdate
+	if w.siloed {
+		return w.keepColumn(t)
+	}
 	switch op {
 	case opUpdate:
 		if err := w.protectSet(t); err != nil {
@@ -136,12 +146,27 @@ func (p *Plugin) permit(db *gorm.DB, a *access) error {
 		_, err := p.strategy.Route(db.Statement.Context, a.id)
 		return err
 	case modeSeveral:
-		return nil
+		return p.reachable(a)
 	}
 	if db.DryRun {
 		return nil
 	}
 	return a.noTenant()
+}
+
+// centralise says for whom a statement without a tenant on central tables runs, where the connection asks.
+func (p *Plugin) centralise(stmt *gorm.Statement, t target) {
+	if p.isolation.Connections && !t.model.confined() {
+		stmt.Context = Central(stmt.Context)
+	}
+}
+
+// reachable refuses a statement over all or several tenants where they share no table.
+func (p *Plugin) reachable(a *access) error {
+	if !p.isolation.Siloed || (a.mode != modeBypass && a.mode != modeSeveral) {
+		return nil
+	}
+	return fmt.Errorf("%w: each tenant has tables of its own; run the statement once for each, with tenancy.ForTenant", ErrUnconfined)
 }
 
 // refuse ends a statement: the error is recorded, and the SQL is replaced by one that cannot be sent, because Row()

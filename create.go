@@ -30,17 +30,22 @@ func (p *Plugin) guardCreate(db *gorm.DB) error {
 	if a.mode == modeBypass || a.mode == modeInternal || p.idle() {
 		return nil
 	}
-	w := wall{plugin: p, db: db, stmt: stmt, access: a}
-	if err := w.clauses(); err != nil {
+	w, err := p.newWall(db, a)
+	if err != nil && t.model.confined() {
 		return err
 	}
-	if err := w.insertedText(); err != nil {
-		return err
+	if !w.siloed {
+		if err := w.clauses(); err != nil {
+			return err
+		}
+		if err := w.insertedText(); err != nil {
+			return err
+		}
 	}
 	if !t.model.confined() {
 		return nil
 	}
-	if t.model.kind == kindOwned && (stmt.Schema != nil && (stmt.Schema.BeforeCreate || stmt.Schema.BeforeSave)) && !stmt.SkipHooks {
+	if t.model.kind == kindOwned && t.model.column != "" && (stmt.Schema != nil && (stmt.Schema.BeforeCreate || stmt.Schema.BeforeSave)) && !stmt.SkipHooks {
 		r, err := newRow(t.model, stmt)
 		if err != nil {
 			return err
@@ -48,6 +53,9 @@ func (p *Plugin) guardCreate(db *gorm.DB) error {
 		if err := r.each(stmt, a); err != nil {
 			return err
 		}
+	}
+	if w.siloed {
+		return nil
 	}
 	if insert, ok := stmt.Clauses["INSERT"].Expression.(clause.Insert); ok && strings.Contains(strings.ToUpper(insert.Modifier), "REPLACE") {
 		return fmt.Errorf("%w: REPLACE deletes whichever row has the key; use clause.OnConflict", ErrUnconfined)
@@ -89,6 +97,9 @@ func mapsOf(dest any) []map[string]any {
 
 // assigned judges a value that is written into a list of values or assignments, where a comma begins the next one.
 func (w *wall) assigned(v any) error {
+	if w.siloed {
+		return nil
+	}
 	switch v.(type) {
 	case *gorm.DB, current:
 	case gorm.Valuer, clause.Interface, clause.Expression:
@@ -247,6 +258,10 @@ func (p *Plugin) afterCreate(db *gorm.DB) {
 	if err != nil || t.model == nil || t.model.kind != kindOwned {
 		return
 	}
+	w, err := p.newWall(db, a)
+	if err != nil || w.siloed {
+		return
+	}
 	conflict, _ := c.Expression.(clause.OnConflict)
 	_, conditional := stmt.Settings.LoadAndDelete(ownConditionKey)
 	rows := rowsOf(stmt)
@@ -259,7 +274,6 @@ func (p *Plugin) afterCreate(db *gorm.DB) {
 			return
 		}
 	}
-	w := wall{plugin: p, db: db, stmt: stmt, access: a}
 	foreign, err := w.foreignKeys(t.model, rows)
 	if err == nil && foreign {
 		err = ErrTenantMismatch

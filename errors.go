@@ -21,6 +21,8 @@ var (
 	ErrTenantMismatch = errors.New("tenancy: another tenant's row")
 	// ErrUnconfined: the statement cannot be held inside the tenant. The message names the way out.
 	ErrUnconfined = errors.New("tenancy: statement cannot be confined to the tenant")
+	// ErrUnsupported: the database cannot do what the strategy needs. The message names another strategy.
+	ErrUnsupported = errors.New("tenancy: not supported by this database")
 	// ErrUndeclared: the model or table is neither owned by tenants nor declared central.
 	ErrUndeclared = errors.New("tenancy: undeclared model")
 )

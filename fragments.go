@@ -231,7 +231,7 @@ func (w *wall) rawText(s string, vars []any, prefix string) (openComment bool, e
 		return false, errEscapes
 	}
 	if (fr.tables || prefix != "") && !bindsCurrent(vars) {
-		if _, err := w.plugin.judgeTables(prefix+s, f); err != nil {
+		if err := w.judgeTables(prefix+s, f); err != nil {
 			return false, err
 		}
 		if err := w.names(vars, f); err != nil {
@@ -274,7 +274,7 @@ func (w *wall) names(vars []any, f flavor) error {
 		if name == clause.CurrentTable || name == clause.PrimaryKey {
 			continue
 		}
-		if _, err := w.plugin.judgeTables(name, f); err != nil {
+		if err := w.judgeTables(name, f); err != nil {
 			return err
 		}
 	}

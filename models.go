@@ -23,8 +23,8 @@ type model struct {
 	kind   kind
 	err    error // why an undeclared model is refused
 
-	// Of owned models:
-	field     *schema.Field // nil for a type without the field on an owned table
+	// Of owned models, all empty where tenants have tables of their own and the model has no tenant column:
+	field     *schema.Field // nil, too, for a type without the field on an owned table
 	column    string
 	qualified any // clause.Column of the tenant column, boxed
 	value     func(*access) (any, error)
@@ -79,11 +79,16 @@ func (p *Plugin) declare(db *gorm.DB) error {
 		}
 		p.relations(db, s)
 	}
-	for _, v := range p.config.owned {
+	owned := make([]*schema.Schema, len(p.config.owned))
+	for i, v := range p.config.owned {
 		s, err := parse(db, v)
 		if err != nil {
 			return fmt.Errorf("tenancy: OwnedModels: %w", err)
 		}
+		owned[i] = s
+		p.config.ownedTypes[s.ModelType] = true
+	}
+	for _, s := range owned {
 		if p.config.centralTypes[s.ModelType] {
 			return fmt.Errorf("tenancy: %s is declared in both OwnedModels and CentralModels", s.Name)
 		}
@@ -196,6 +201,10 @@ func (p *Plugin) newModel(s *schema.Schema) *model {
 		}
 		return m
 	}
+	if p.isolation.Siloed && p.config.ownedTypes[s.ModelType] {
+		m.kind = kindOwned
+		return m
+	}
 	if known, ok := p.tables.Load(tableKey(s.Table)); ok && known.(*model).kind == kindOwned {
 		// Another struct on an owned table: readable through the table's column.
 		owner := known.(*model)
@@ -207,6 +216,11 @@ func (p *Plugin) newModel(s *schema.Schema) *model {
 		return m
 	}
 	m.kind = kindUndeclared
+	if p.isolation.Siloed {
+		m.err = fmt.Errorf("%w: declare %s with tenancy.OwnedModels(&%s{}) if each tenant has its own table, or with "+
+			"tenancy.CentralModels", ErrUndeclared, s.ModelType, s.Name)
+		return m
+	}
 	m.err = fmt.Errorf("%w: %s has no tenant field; add `%s string` to it if its rows belong to tenants, or declare it "+
 		"with tenancy.CentralModels(&%s{})", ErrUndeclared, s.ModelType, p.config.tenantField, s.Name)
 	return m

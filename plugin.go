@@ -20,8 +20,9 @@ const PluginName = "tenancy"
 // Plugin is the statement wall, a gorm.Plugin made by [New]. After db.Use it is safe for concurrent use; one Plugin
 // may serve several *gorm.DB.
 type Plugin struct {
-	strategy Strategy
-	config   config
+	strategy  Strategy
+	isolation Isolation
+	config    config
 
 	models sync.Map // *schema.Schema → *model
 	tables sync.Map // lower-case table name → *model
@@ -41,6 +42,7 @@ var _ gorm.Plugin = (*Plugin)(nil)
 type config struct {
 	tenantField     string
 	owned, central  []any
+	ownedTypes      map[reflect.Type]bool
 	centralTypes    map[reflect.Type]bool
 	allowUndeclared bool
 	skipReferences  bool
@@ -54,7 +56,7 @@ type Option func(*config)
 // OwnedModels declares the models whose rows belong to tenants. Pass pointers: OwnedModels(&Poll{}, &Choice{}).
 // A model with a tenant field is recognised without it, but only when GORM first sees the model: Table("polls") with a
 // map, raw SQL and references between tables can be judged only for declared models. A declared model without a
-// tenant field makes db.Use fail with [ErrUndeclared].
+// tenant field makes db.Use fail with [ErrUndeclared], unless the strategy gives each tenant tables of its own.
 func OwnedModels(models ...any) Option {
 	return func(c *config) { c.owned = append(c.owned, models...) }
 }
@@ -111,12 +113,15 @@ func Logger(l *slog.Logger) Option {
 func New(s Strategy, opts ...Option) *Plugin {
 	p := &Plugin{
 		strategy: s,
-		config:   config{tenantField: "TenantID", centralTypes: map[reflect.Type]bool{}},
+		config:   config{tenantField: "TenantID", ownedTypes: map[reflect.Type]bool{}, centralTypes: map[reflect.Type]bool{}},
 		refs:     map[reflect.Type][]reference{},
 		guarded:  map[uintptr]bool{},
 	}
 	for _, opt := range opts {
 		opt(&p.config)
+	}
+	if i, ok := s.(Isolator); ok {
+		p.isolation = i.Isolation()
 	}
 	return p
 }
@@ -156,7 +161,9 @@ func (p *Plugin) guardOnDuplicateKey(db *gorm.DB) {
 }
 
 // idle reports whether there is nothing to hold: no table is owned and none has to be declared.
-func (p *Plugin) idle() bool { return p.config.allowUndeclared && !p.owns.Load() }
+func (p *Plugin) idle() bool {
+	return p.config.allowUndeclared && !p.owns.Load() && !p.isolation.Connections
+}
 
 func (p *Plugin) reportBypass(ctx context.Context, a *access, op, table string) {
 	use := BypassUse{Reason: a.reason, Op: op, Table: table}

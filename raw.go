@@ -22,7 +22,7 @@ func (p *Plugin) guardRaw(db *gorm.DB) error {
 		return nil
 	case modeBypass:
 		p.reportBypass(stmt.Context, a, opRaw, "")
-		return nil
+		return p.misplaced(stmt.SQL.String(), flavorOf(db.Name()))
 	}
 	text := stmt.SQL.String()
 	f := flavorOf(db.Name())
@@ -32,6 +32,7 @@ func (p *Plugin) guardRaw(db *gorm.DB) error {
 	}
 	if a.mode == modeNone || a.mode == modeSeveral {
 		if ok && verb == "SELECT" && p.introspects(text, f) {
+			p.centralise(stmt, target{})
 			return nil
 		}
 		if a.mode == modeSeveral {
@@ -41,6 +42,14 @@ func (p *Plugin) guardRaw(db *gorm.DB) error {
 			return fmt.Errorf("%w; to create or change tables at start-up use %s", a.noTenant(), migrationLine)
 		}
 		return a.noTenant()
+	}
+	w, err := p.newWall(db, a)
+	if err != nil {
+		return err
+	}
+	if w.siloed && w.confined {
+		_, err := checkBound(stmt, a)
+		return err
 	}
 	if !ok {
 		return errUnreadable
@@ -53,8 +62,22 @@ func (p *Plugin) guardRaw(db *gorm.DB) error {
 	if err != nil || currentBound {
 		return err
 	}
-	_, err = p.judgeTables(text, f)
-	return err
+	return w.judgeTables(text, f)
+}
+
+// misplaced refuses SQL under Bypass that names a table of siloed tenants without saying whose: CREATE TABLE would make
+// one that all share.
+func (p *Plugin) misplaced(text string, f flavor) error {
+	if !p.isolation.Siloed {
+		return nil
+	}
+	refs, _ := tableRefs(text, f)
+	for _, r := range refs {
+		if known, ok := p.tables.Load(tableKey(r.name)); ok && known.(*model).confined() && r.qualifier == "" && r.position {
+			return fmt.Errorf("%w: each tenant has its own table %q; name a tenant with tenancy.WithTenant", ErrUnconfined, known.(*model).table)
+		}
+	}
+	return nil
 }
 
 // introspects reports whether a SELECT reads nothing but the database's catalog. GORM's migrator asks so without any

@@ -83,7 +83,7 @@ func (r rowValue) get(ctx context.Context, f *schema.Field) (v any, ok bool) {
 // references refuses rows whose foreign keys point at another tenant's rows, or at none: to tell the two apart would
 // tell what exists elsewhere.
 func (w *wall) references(m *model, written func() []rowValue) error {
-	if w.plugin.config.skipReferences || w.db.DryRun || w.access.mode != modeTenant {
+	if w.siloed || w.plugin.config.skipReferences || w.db.DryRun || w.access.mode != modeTenant {
 		return nil
 	}
 	refs := w.plugin.references(w.db, m)

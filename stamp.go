@@ -29,15 +29,21 @@ func (p *Plugin) stampRows(db *gorm.DB) error {
 		return err
 	}
 	a := accessOf(stmt.Context)
+	if a.mode == modeNone {
+		p.centralise(stmt, t)
+	}
 	if !t.model.confined() || a.mode == modeInternal {
 		return nil
 	}
 	if a.mode == modeBypass {
 		p.reportBypass(stmt.Context, a, opCreate, stmt.Table)
+		if err := p.reachable(a); err != nil {
+			return err
+		}
 	} else if err := p.permitCreate(db, a); err != nil {
 		return err
 	}
-	if t.model.kind != kindOwned {
+	if t.model.kind != kindOwned || t.model.column == "" {
 		return nil
 	}
 	r, err := newRow(t.model, stmt)
@@ -57,7 +63,7 @@ func (p *Plugin) permitCreate(db *gorm.DB, a *access) error {
 		_, err := p.strategy.Route(db.Statement.Context, a.id)
 		return err
 	case modeSeveral:
-		return nil
+		return p.reachable(a)
 	}
 	return a.noTenant()
 }

@@ -11,6 +11,24 @@ type Route struct {
 	// Shared reports that the tenant's rows share tables with other tenants' rows, so that every statement needs the
 	// tenant predicate.
 	Shared bool
+	// Confined reports that the database itself holds every statement of the tenant inside it, raw SQL included: by
+	// search_path, by another database, by row-level security. Raw SQL then runs unjudged.
+	Confined bool
+}
+
+// Isolation says what holds for every route of a strategy.
+type Isolation struct {
+	// Siloed reports that tenants never share a table: owned models need no tenant column, only to be declared with
+	// [OwnedModels].
+	Siloed bool
+	// Connections reports that the strategy confines connections, which refuse a context that says for whom it is not. The
+	// plugin then runs statements on central tables, which need no tenant, under [Central].
+	Connections bool
+}
+
+// Isolator is an optional power of a [Strategy] that does more than share tables. It is asked once, by [New].
+type Isolator interface {
+	Isolation() Isolation
 }
 
 // Strategy is the rule that turns a tenant into a [Route]. The packages under strategies implement it; so can you.

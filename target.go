@@ -54,11 +54,15 @@ func (p *Plugin) namedTarget(db *gorm.DB, expr *clause.Expr) (target, error) {
 			return p.byName(db, ref.name, alias)
 		}
 	}
-	if accessOf(stmt.Context).mode == modeBypass {
+	a := accessOf(stmt.Context)
+	if a.mode == modeBypass {
 		return target{model: &model{kind: kindUndeclared}}, nil
 	}
 	// Several tables, functions, sub-selects written as text.
-	w := wall{plugin: p, db: db, stmt: stmt, access: accessOf(stmt.Context)}
+	w, err := p.newWall(db, a)
+	if err != nil || (w.siloed && w.confined) {
+		return target{}, err
+	}
 	return target{}, w.text(expr.SQL, expr.Vars, "FROM ")
 }
 
@@ -83,7 +87,10 @@ func (p *Plugin) derived(db *gorm.DB, expr *clause.Expr) error {
 	if accessOf(stmt.Context).mode == modeBypass {
 		return nil
 	}
-	w := wall{plugin: p, db: db, stmt: stmt, access: accessOf(stmt.Context)}
+	w, err := p.newWall(db, accessOf(stmt.Context))
+	if err != nil || (w.siloed && w.confined) {
+		return err
+	}
 	if err := w.value(v); err != nil {
 		return err
 	}
@@ -116,6 +123,11 @@ func (p *Plugin) byName(db *gorm.DB, name, alias string) (target, error) {
 	}
 	if p.config.allowUndeclared {
 		return target{}, nil
+	}
+	if a := accessOf(stmt.Context); a.mode == modeTenant {
+		if w, err := p.newWall(db, a); err != nil || (w.siloed && w.confined) {
+			return target{}, err
+		}
 	}
 	return p.permitted(db, target{model: &model{kind: kindUndeclared, table: name, err: unknownTable(name)}, alias: alias})
 }

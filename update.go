@@ -9,11 +9,22 @@ import (
 	"gorm.io/gorm/clause"
 )
 
+// keepColumn keeps the tenant column of a siloed tenant's rows as it is, so that they can move to shared tables.
+func (w *wall) keepColumn(t target) error {
+	if !w.updating || !t.model.confined() || t.model.column == "" {
+		return nil
+	}
+	return w.protectSet(t)
+}
+
 // protectSet keeps the tenant column out of SET, and references inside the tenant.
 func (w *wall) protectSet(t target) error {
 	m := t.model
 	if set, ok := w.stmt.Clauses["SET"]; ok {
 		assignments, ok := set.Expression.(clause.Set)
+		if (!ok || set.Builder != nil) && w.siloed {
+			return nil
+		}
 		if !ok || set.Builder != nil {
 			return fmt.Errorf("%w: a SET clause of another type than clause.Set", ErrUnconfined)
 		}
@@ -53,7 +64,7 @@ func (w *wall) protectMap(m *model, values map[string]any) error {
 		if err := w.assigned(v); err != nil {
 			return err
 		}
-		if !isColumnName(k) {
+		if !w.siloed && !isColumnName(k) {
 			return fmt.Errorf("%w: %q is not the name of a column", ErrUnconfined, k)
 		}
 		if m == nil || m.kind != kindOwned || !m.isTenant(k) {
@@ -151,7 +162,7 @@ func (w *wall) assignments(m *model, in clause.Set, upsert bool) (clause.Set, er
 	out := in
 	for i := 0; i < len(out); i++ {
 		a := out[i]
-		if a.Column.Raw || !isColumnName(a.Column.Name) {
+		if !w.siloed && (a.Column.Raw || !isColumnName(a.Column.Name)) {
 			return nil, fmt.Errorf("%w: an assignment to something that is not a column's name", ErrUnconfined)
 		}
 		if err := w.assigned(a.Value); err != nil {

@@ -18,6 +18,29 @@ type wall struct {
 	access *access
 
 	updating bool // rows that exist, of which the statement shows only the changes
+	siloed   bool // the tenant shares no table: only the tenant column, if there is one, is looked after
+	confined bool // the database holds whatever the text names
+}
+
+// newWall returns the wall for a statement, with the route of its tenant. A statement that acts for no tenant has the
+// route of the strategy.
+func (p *Plugin) newWall(db *gorm.DB, a *access) (wall, error) {
+	w := wall{plugin: p, db: db, stmt: db.Statement, access: a, siloed: p.isolation.Siloed}
+	if a.mode != modeTenant {
+		return w, nil
+	}
+	route, err := p.strategy.Route(db.Statement.Context, a.id)
+	w.siloed, w.confined = !route.Shared, route.Confined
+	return w, err
+}
+
+// judgeTables refuses text that names tables the tenant shares, unless the database confines it.
+func (w *wall) judgeTables(text string, f flavor) error {
+	if w.confined {
+		return nil
+	}
+	_, err := w.plugin.judgeTables(text, f)
+	return err
 }
 
 // confine puts the predicate in front of everything the caller wrote and judges the text among it.

@@ -208,9 +208,6 @@ func (c *conn) IsValid() bool {
 	return true
 }
 
-// Unwrap returns the driver's own connection, for sql.Conn.Raw. It is outside the wall: it has the settings of the DSN,
-// no tenant's. [InTransaction] gives it inside a confined transaction.
-func (c *conn) Unwrap() driver.Conn { return c.Conn }
 
 // connector makes confined connections.
 type connector struct {
