@@ -99,22 +99,50 @@ func TestPostgresDatabaseIsDropped(t *testing.T) {
 	}
 }
 
+// fillOnce is for Template: it fills the database by statements that fail the second time.
+func fillOnce(t *testing.T, driver string, dsn func(database string) string) func(database string) error {
+	return func(database string) error {
+		db, err := sql.Open(driver, dsn(database))
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		for _, q := range []string{"CREATE TABLE things (id integer PRIMARY KEY, up integer REFERENCES things (id))", "INSERT INTO things VALUES (7, NULL)"} {
+			if _, err := db.ExecContext(t.Context(), q); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// clones shows that clones have what the template has, and change alone.
+func clones(t *testing.T, driver string, dsn func(database string) string, template func() string, clone func(template string) string) {
+	t.Helper()
+	if template() != template() {
+		t.Fatal("two templates for one key")
+	}
+	one, two := open(t, driver, dsn(clone(template()))), open(t, driver, dsn(clone(template())))
+	run(t, one, "UPDATE things SET id = 8")
+	if v := value[int](t, one, "SELECT id FROM things"); v != 8 {
+		t.Errorf("the clone has %d", v)
+	}
+	for _, db := range []*sql.DB{two, open(t, driver, dsn(template()))} {
+		if v := value[int](t, db, "SELECT id FROM things"); v != 7 {
+			t.Errorf("another database has %d", v)
+		}
+	}
+	if _, err := two.ExecContext(t.Context(), "INSERT INTO things VALUES (9, 10)"); err == nil {
+		t.Error("the foreign key is lost")
+	}
+}
+
 func TestPostgresClone(t *testing.T) {
 	t.Parallel()
 	s := servers.Postgres(t)
-	template := s.Database(t)
-	db := open(t, "pgx", s.DSN(servers.App, template))
-	run(t, db, "CREATE TABLE things (id integer)")
-	run(t, db, "INSERT INTO things VALUES (7)")
-	db.Close()
-	clone := open(t, "pgx", s.DSN(servers.App, s.Clone(t, template)))
-	run(t, clone, "UPDATE things SET id = id + 1")
-	if v := value[int](t, clone, "SELECT id FROM things"); v != 8 {
-		t.Errorf("the clone has %d", v)
-	}
-	if v := value[int](t, open(t, "pgx", s.DSN(servers.App, template)), "SELECT id FROM things"); v != 7 {
-		t.Errorf("the template has %d", v)
-	}
+	dsn := func(database string) string { return s.DSN(servers.App, database) }
+	template := func() string { return s.Template(t, "things", fillOnce(t, "pgx", dsn)) }
+	clones(t, "pgx", dsn, template, func(template string) string { return s.Clone(t, template) })
 }
 
 // await asks until the server answers again; the deadline is the test's failure, not a wait.
