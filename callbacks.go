@@ -150,6 +150,7 @@ func refuse(db *gorm.DB, op, table string, err error) {
 	err = &StatementError{Op: op, Table: table, Err: err}
 	_ = db.AddError(err)
 	db.Statement.SQL.Reset()
-	db.Statement.SQL.WriteString("SELECT ?")
-	db.Statement.Vars = []any{&poison{err: err}}
+	db.Statement.SQL.WriteString("SELECT ")
+	db.Statement.Vars = nil
+	db.Statement.AddVar(db.Statement, &poison{err: err}) // in the dialect's form: what PostgreSQL cannot parse hides the refusal
 }

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -91,24 +90,15 @@ func (decoyOrg) TableName() string           { return "ledgers" }
 // openEmpty is a database of its own with the plugin, and the same past it.
 func openEmpty(t *testing.T, opts ...tenancy.Option) (*gorm.DB, *env) {
 	t.Helper()
-	name := filepath.Join(t.TempDir(), "t.db") + "?_busy_timeout=10000"
-	db, err := gorm.Open(sqlite.Open(name), &gorm.Config{Logger: logger.Discard})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := db.Use(tenancy.New(shared.New(), append([]tenancy.Option{tenancy.Logger(silent)}, opts...)...)); err != nil {
-		t.Fatal(err)
-	}
-	raw, err := sql.Open("sqlite3", name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		raw.Close()
-		pool, _ := db.DB()
-		pool.Close()
+	return openEmptyOn(t, onSQLite, opts...)
+}
+
+func openEmptyOn(t *testing.T, b backend, opts ...tenancy.Option) (*gorm.DB, *env) {
+	t.Helper()
+	e := b.connect(t, b.empty(t), &gorm.Config{}, func(db *gorm.DB) error {
+		return db.Use(tenancy.New(shared.New(), append([]tenancy.Option{tenancy.Logger(silent)}, opts...)...))
 	})
-	return db, &env{T: t, db: db, raw: raw}
+	return e.db, e
 }
 
 func as(id tenancy.ID) context.Context { return tenancy.WithTenant(context.Background(), id) }

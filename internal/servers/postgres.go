@@ -30,6 +30,9 @@ type PostgresServer struct {
 	names    atomic.Int64
 	made     templates
 	strategy string // how a database is copied
+
+	mu  sync.Mutex // guards old
+	old []string   // databases of ended tests
 }
 
 var sharedPostgres = sync.OnceValues(func() (*PostgresServer, error) { return startPostgres(find("postgres")) })
@@ -119,7 +122,7 @@ func (s *PostgresServer) DSN(user, database string) string {
 	return fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable", user, s.Addr(), database)
 }
 
-// Database creates an empty database that [App] owns and returns its name. It is dropped when the test ends, connections or not.
+// Database creates an empty database that [App] owns and returns its name. It is dropped after the test, connections or not.
 func (s *PostgresServer) Database(tb testing.TB) string {
 	tb.Helper()
 	return s.Clone(tb, "template1")
@@ -132,8 +135,23 @@ func (s *PostgresServer) Clone(tb testing.TB, template string) string {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(func() { _, _ = s.admin.Exec("DROP DATABASE " + name + " WITH (FORCE)") }) // fails if the test has stopped the server
+	tb.Cleanup(func() { s.discard(name) })
 	return name
+}
+
+// keep is how many databases of ended tests stay.
+const keep = 8
+
+// discard drops databases some tests later: while the processes of closed connections are ending, PostgreSQL would wait in
+// steps of 0.1 s for them.
+func (s *PostgresServer) discard(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.old = append(s.old, name)
+	if len(s.old) > keep {
+		_, _ = s.admin.Exec("DROP DATABASE " + s.old[0] + " WITH (FORCE)") // fails if the test has stopped the server
+		s.old = s.old[1:]
+	}
 }
 
 // Template returns the name of a database that lives as long as the server: fill gets it empty at the first call with the key,

@@ -83,19 +83,29 @@ func TestPostgresDatabases(t *testing.T) {
 
 func TestPostgresDatabaseIsDropped(t *testing.T) {
 	t.Parallel()
-	s := servers.Postgres(t)
-	var name string
-	t.Run("owner", func(t *testing.T) {
-		name = s.Database(t)
-		connected, err := sql.Open("pgx", s.DSN(servers.App, name)) // stays open
-		if err != nil {
-			t.Fatal(err)
-		}
-		run(t, connected, "CREATE TABLE things (id integer)")
-	})
+	s := servers.NewPostgres(t)
 	db := open(t, "pgx", s.DSN(servers.Superuser, "postgres"))
-	if n := value[int](t, db, "SELECT count(*) FROM pg_database WHERE datname = $1", name); n != 0 {
-		t.Error("the database outlived its test")
+	const tests = 20
+	var first string
+	for i := range tests {
+		t.Run("owner", func(t *testing.T) {
+			name := s.Database(t)
+			if i > 0 {
+				return
+			}
+			first = name
+			connected, err := sql.Open("pgx", s.DSN(servers.App, name)) // stays open
+			if err != nil {
+				t.Fatal(err)
+			}
+			run(t, connected, "CREATE TABLE things (id integer)")
+		})
+	}
+	if n := value[int](t, db, "SELECT count(*) FROM pg_database WHERE datname = $1", first); n != 0 {
+		t.Error("a database with a connection outlived its test")
+	}
+	if n := value[int](t, db, "SELECT count(*) FROM pg_database WHERE datname LIKE 'db%'"); n >= tests/2 {
+		t.Errorf("%d databases are left", n)
 	}
 }
 
