@@ -23,7 +23,8 @@ type backend struct {
 	dialect string // what GORM calls it
 	// open is GORM's dialector for a data source.
 	open func(dsn string) gorm.Dialector
-	// raw is a pool past GORM. It takes SQL as SQLite and PostgreSQL do: "name" is an identifier, || joins texts.
+	// raw is a pool past GORM. It takes several statements at once, and SQL as SQLite and PostgreSQL do: "name" is an
+	// identifier, || joins texts.
 	raw func(dsn string) (*sql.DB, error)
 	// empty is a database of the test's own, seeded one with the rows of the fixture.
 	empty, seeded func(t *testing.T) (dsn string)
@@ -55,7 +56,9 @@ var (
 	onPostgres = backend{
 		name: "postgres", dialect: "postgres",
 		open: postgres.Open,
-		raw:  func(dsn string) (*sql.DB, error) { return sql.Open("pgx", dsn) },
+		raw: func(dsn string) (*sql.DB, error) {
+			return sql.Open("pgx", dsn+"&default_query_exec_mode=simple_protocol")
+		},
 		empty: func(t *testing.T) string {
 			s := servers.Postgres(t)
 			return s.DSN(servers.App, s.Database(t))
@@ -77,7 +80,7 @@ var (
 	onMariaDB = backend{
 		name: "mariadb", dialect: "mysql",
 		open: mysql.Open,
-		raw:  func(dsn string) (*sql.DB, error) { return sql.Open("mysql", dsn+"&sql_mode=ANSI") },
+		raw:  func(dsn string) (*sql.DB, error) { return sql.Open("mysql", dsn+"&sql_mode=ANSI&multiStatements=true") },
 		empty: func(t *testing.T) string {
 			s := servers.MariaDB(t)
 			return s.DSN(servers.App, s.Database(t))

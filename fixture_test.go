@@ -144,17 +144,21 @@ func seed(db *gorm.DB) error {
 			return err
 		}
 	}
-	return countOn(db)
+	pool, err := db.DB()
+	if err != nil {
+		return err
+	}
+	return countOn(pool, db.Name(), append([]string{"plans", "tags"}, ownedTables...)...)
 }
 
 // countOn makes PostgreSQL's sequences go on behind the ids that were given, as those of the others do.
-func countOn(db *gorm.DB) error {
-	if db.Name() != "postgres" {
+func countOn(pool *sql.DB, dialect string, tables ...string) error {
+	if dialect != "postgres" {
 		return nil
 	}
-	for _, table := range append([]string{"plans", "tags"}, ownedTables...) {
-		q := "SELECT setval(s, max(id)) FROM (SELECT pg_get_serial_sequence(?, 'id') AS s) x, \"" + table + "\" WHERE s IS NOT NULL GROUP BY s"
-		if err := db.Exec(q, table).Error; err != nil {
+	for _, table := range tables {
+		q := `SELECT setval(s, max(id)) FROM (SELECT pg_get_serial_sequence('` + table + `', 'id') AS s) x, "` + table + `" WHERE s IS NOT NULL GROUP BY s`
+		if _, err := pool.Exec(q); err != nil {
 			return err
 		}
 	}
