@@ -40,27 +40,39 @@ func (g guardedAssignment) Build(b clause.Builder) {
 	_ = b.WriteByte(')')
 }
 
-// rowGuard writes the value of the tenant column: what it was, for a row of the tenant. For another row the number after OR
-// is computed, which is greater than the greatest there is: error 1690. It depends on the row, or else it would be
-// computed, and fail, ahead of all rows.
-type rowGuard struct{ model *model }
+// rowGuard writes a column's own value, for a row of the tenant. For another row the number after OR is computed, which is
+// greater than the greatest there is: error 1690. It depends on the row, or else it would be computed, and fail, ahead
+// of all rows.
+type rowGuard struct {
+	guard  clause.Expression
+	column clause.Column
+}
 
 func (g rowGuard) Build(b clause.Builder) {
+	old := clause.Column{Table: clause.CurrentTable, Name: g.column.Name}
 	_, _ = b.WriteString("IF(")
-	g.model.Build(b)
+	g.guard.Build(b)
 	_, _ = b.WriteString(" OR ~0 + (1 + coalesce(length(")
-	b.WriteQuoted(g.model.qualified)
+	b.WriteQuoted(old)
 	_, _ = b.WriteString("),0)),")
-	b.WriteQuoted(g.model.qualified)
+	b.WriteQuoted(old)
 	_ = b.WriteByte(',')
-	b.WriteQuoted(g.model.qualified)
+	b.WriteQuoted(old)
 	_ = b.WriteByte(')')
+}
+
+// guardColumn is a column that every row of the table has: the tenant's, or a key of a join table.
+func (m *model) guardColumn() clause.Column {
+	if m.kind == kindLink {
+		return clause.Column{Name: m.sides[0].child[0].DBName}
+	}
+	return clause.Column{Name: m.column}
 }
 
 // metForeignRow reports whether the statement failed in rowGuard. The message quotes its expression, in every language.
 func metForeignRow(m *model, err error) bool {
 	text := err.Error()
-	return strings.Contains(text, "1690") && strings.Contains(text, m.column)
+	return strings.Contains(text, "1690") && strings.Contains(text, m.guardColumn().Name)
 }
 
 // onDuplicateKey moves the guard of an upsert from its WHERE into its assignments.
@@ -71,12 +83,13 @@ func onDuplicateKey(c clause.Clause, b clause.Builder) clause.Clause {
 	}
 	guard := conflict.Where.Exprs[0]
 	var updates clause.Set
-	m, owned := guard.(*model)
-	if owned = owned && m.kind == kindOwned; owned {
-		updates = append(updates, clause.Assignment{Column: clause.Column{Name: m.column}, Value: rowGuard{m}})
+	m, ok := guard.(*model)
+	if ok {
+		first := m.guardColumn()
+		updates = append(updates, clause.Assignment{Column: first, Value: rowGuard{guard, first}})
 	}
 	for _, a := range conflict.DoUpdates {
-		if owned && strings.EqualFold(a.Column.Name, m.column) {
+		if ok && m.kind == kindOwned && strings.EqualFold(a.Column.Name, m.column) {
 			continue // its only value is the one it has
 		}
 		updates = append(updates, clause.Assignment{Column: a.Column, Value: guardedAssignment{guard, a.Column, a.Value}})
