@@ -25,7 +25,8 @@ func open(t *testing.T, driver, dsn string) *sql.DB {
 
 func value[T any](t *testing.T, db interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}, query string, args ...any) (v T) {
+}, query string, args ...any,
+) (v T) {
 	t.Helper()
 	if err := db.QueryRowContext(t.Context(), query, args...).Scan(&v); err != nil {
 		t.Fatalf("%s: %v", query, err)
@@ -129,7 +130,7 @@ func fillOnce(t *testing.T, driver string, dsn func(database string) string) fun
 // clones shows that clones have what the template has, and change alone.
 func clones(t *testing.T, driver string, dsn func(database string) string, template func() string, clone func(template string) string) {
 	t.Helper()
-	if template() != template() {
+	if one, again := template(), template(); one != again {
 		t.Fatal("two templates for one key")
 	}
 	one, two := open(t, driver, dsn(clone(template()))), open(t, driver, dsn(clone(template())))
