@@ -39,7 +39,7 @@ var (
 		name: "sqlite", dialect: "sqlite",
 		open:  sqlite.Open,
 		raw:   func(dsn string) (*sql.DB, error) { return sql.Open("sqlite3", dsn) },
-		empty: func(t *testing.T) string { return filepath.Join(t.TempDir(), "t.db") + "?_busy_timeout=10000" },
+		empty: func(t *testing.T) string { return filepath.Join(t.TempDir(), "t.db") + "?_busy_timeout=60000" },
 		seeded: func(t *testing.T) string {
 			file, err := sqliteFile()
 			if err != nil {
@@ -49,7 +49,7 @@ var (
 			if err := os.WriteFile(name, file, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			return name + "?_busy_timeout=10000"
+			return name + "?_busy_timeout=60000"
 		},
 		schema: func(*env) string { return "main" },
 	}
