@@ -112,7 +112,7 @@ var associationRoutes = []route{
 	{name: "Clear composite key keeps the tenant", do: func(e *env) error {
 		_ = e.a.Model(&Doc{TenantID: "a", ID: 1}).Association("Lines").Clear()
 		return nil
-	}, afterQuery: "SELECT count(*) FROM \"lines\" WHERE tenant_id = 'a'", after: "2"},
+	}, afterQuery: "SELECT count(*) FROM lines WHERE tenant_id = 'a'", after: "2"},
 	{name: "central tags", do: func(e *env) error {
 		if err := e.a.Model(user(1)).Association("Tags").Append(&Tag{ID: 2, Name: "blue"}); err != nil {
 			return err
