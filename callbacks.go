@@ -14,8 +14,9 @@ type pipeline struct {
 }
 
 // register puts the wall into GORM's pipelines. The positions are promises: queries before GORM adds the soft-delete
-// and primary-key conditions and builds; create twice, so that hooks see the tenant and cannot change it; update and
-// delete directly before GORM's own, because gorm.DeletedAt builds its SQL inside gorm:delete.
+// and primary-key conditions and builds; create twice, so that hooks see the tenant and cannot change it, and once more while
+// its transaction can be rolled back and nothing of its associations is saved; update and delete directly before GORM's
+// own, because gorm.DeletedAt builds its SQL inside gorm:delete.
 func (p *Plugin) register(db *gorm.DB) error {
 	cb := db.Callback()
 	for _, l := range []pipeline{
@@ -24,7 +25,7 @@ func (p *Plugin) register(db *gorm.DB) error {
 		{"tenancy:raw", cb.Raw().Before("gorm:raw").Register, p.beforeRaw},
 		{"tenancy:stamp", cb.Create().Before("gorm:before_create").Register, p.stamp},
 		{"tenancy:create", cb.Create().Before("gorm:create").Register, p.beforeCreate},
-		{"tenancy:verify", cb.Create().After("gorm:create").Register, p.afterCreate},
+		{"tenancy:verify", cb.Create().After("gorm:create").Before("gorm:save_after_associations").Register, p.afterCreate},
 		{"tenancy:update", cb.Update().Before("gorm:update").Register, p.beforeUpdate},
 		{"tenancy:delete", cb.Delete().Before("gorm:delete").Register, p.beforeDelete},
 	} {
@@ -139,6 +140,7 @@ func refuse(db *gorm.DB, op, table string, err error) {
 	err = &StatementError{Op: op, Table: table, Err: err}
 	_ = db.AddError(err)
 	db.Statement.SQL.Reset()
-	db.Statement.SQL.WriteString("SELECT ?")
-	db.Statement.Vars = []any{&poison{err: err}}
+	db.Statement.SQL.WriteString("SELECT ")
+	db.Statement.Vars = nil
+	db.Statement.AddVar(db.Statement, &poison{err: err}) // in the dialect's form: what PostgreSQL cannot parse hides the refusal
 }

@@ -138,6 +138,9 @@ func (w *wall) guardConflict(t target) error {
 		conflict.UpdateAll, conflict.DoNothing = false, true
 	}
 	if conflict.DoNothing {
+		if countsDuplicates(w.db) && t.model.kind == kindOwned {
+			conflict.Where = clause.Where{Exprs: []clause.Expression{t.model}} // MySQL's DoNothing is an update as well
+		}
 		c.Expression = conflict
 		w.stmt.Clauses["ON CONFLICT"] = c
 		return nil
@@ -192,48 +195,6 @@ func nothingToUpdate(stmt *gorm.Statement) bool {
 	return true
 }
 
-// guardedAssignment is MySQL's form of the guard: a row of another tenant keeps its value.
-type guardedAssignment struct {
-	guard  clause.Expression
-	column clause.Column
-	value  any
-}
-
-func (g guardedAssignment) Build(b clause.Builder) {
-	_, _ = b.WriteString("IF(")
-	g.guard.Build(b)
-	_ = b.WriteByte(',')
-	if c, ok := g.value.(clause.Column); ok && c.Table == "excluded" {
-		c.Table = ""
-		_, _ = b.WriteString("VALUES(")
-		b.WriteQuoted(c)
-		_ = b.WriteByte(')')
-	} else {
-		b.AddVar(b, g.value)
-	}
-	_ = b.WriteByte(',')
-	old := g.column
-	old.Table = clause.CurrentTable
-	b.WriteQuoted(old)
-	_ = b.WriteByte(')')
-}
-
-// onDuplicateKey moves the guard of an upsert from its WHERE, which MySQL does not have, into its assignments.
-func onDuplicateKey(c clause.Clause) clause.Clause {
-	conflict, ok := c.Expression.(clause.OnConflict)
-	if !ok || len(conflict.Where.Exprs) == 0 || !isPredicate(conflict.Where.Exprs[0]) {
-		return c
-	}
-	updates := make(clause.Set, len(conflict.DoUpdates))
-	for i, a := range conflict.DoUpdates {
-		updates[i] = clause.Assignment{Column: a.Column, Value: guardedAssignment{conflict.Where.Exprs[0], a.Column, a.Value}}
-	}
-	conflict.DoUpdates = updates
-	conflict.Where = clause.Where{}
-	c.Expression = conflict
-	return c
-}
-
 // afterCreate tells an upsert that met another tenant's row from one that worked.
 func (p *Plugin) afterCreate(db *gorm.DB) {
 	if db.DryRun {
@@ -241,28 +202,36 @@ func (p *Plugin) afterCreate(db *gorm.DB) {
 	}
 	stmt := db.Statement
 	c, upsert := stmt.Clauses["ON CONFLICT"]
-	if !upsert {
+	ignore := ignores(stmt)
+	if !upsert && !ignore {
 		return
 	}
+	_, conditional := stmt.Settings.LoadAndDelete(ownConditionKey)
 	a := accessOf(stmt.Context)
 	if a.mode != modeTenant {
 		return
 	}
 	t, err := p.target(db)
-	if err != nil || t.model == nil || t.model.kind != kindOwned {
+	if err != nil || !t.model.confined() {
+		return
+	}
+	if db.Error != nil {
+		if countsDuplicates(db) && metForeignRow(t.model, db.Error) {
+			db.Error = &StatementError{Op: opCreate, Table: stmt.Table, Err: ErrTenantMismatch}
+		}
+		return
+	}
+	if t.model.kind != kindOwned || upsert && countsDuplicates(db) && !ignore {
 		return
 	}
 	conflict, _ := c.Expression.(clause.OnConflict)
-	_, conditional := stmt.Settings.LoadAndDelete(ownConditionKey)
 	rows := rowsOf(stmt)
-	if !countsDuplicates(db) {
-		if db.RowsAffected >= int64(len(rows)) {
-			return
-		}
-		if !conflict.DoNothing && !conditional {
-			_ = db.AddError(&StatementError{Op: opCreate, Table: stmt.Table, Err: ErrTenantMismatch})
-			return
-		}
+	if db.RowsAffected >= int64(len(rows)) {
+		return
+	}
+	if upsert && !conflict.DoNothing && !conditional {
+		_ = db.AddError(&StatementError{Op: opCreate, Table: stmt.Table, Err: ErrTenantMismatch})
+		return
 	}
 	w := wall{plugin: p, db: db, stmt: stmt, access: a}
 	foreign, err := w.foreignKeys(t.model, rows)
@@ -274,10 +243,13 @@ func (p *Plugin) afterCreate(db *gorm.DB) {
 	}
 }
 
-// countsDuplicates reports whether affected rows say nothing about an upsert: MySQL counts 0, 1 or 2 for each.
-func countsDuplicates(db *gorm.DB) bool { return db.Name() == "mysql" }
+// ignores reports whether rows whose key is taken are left out in silence (SQLite's OR IGNORE, MySQL's IGNORE).
+func ignores(stmt *gorm.Statement) bool {
+	insert, ok := stmt.Clauses["INSERT"].Expression.(clause.Insert)
+	return ok && insert.Modifier != "" && strings.Contains(strings.ToUpper(insert.Modifier), "IGNORE")
+}
 
-// foreignKeys reports whether any of the rows' primary keys is a row of another tenant.
+// foreignKeys reports whether any of the rows' primary keys is a row of another tenant, or of nobody.
 func (w *wall) foreignKeys(m *model, rows []rowValue) (bool, error) {
 	if m.schema == nil || len(m.schema.PrimaryFields) == 0 {
 		return false, nil
@@ -295,10 +267,11 @@ func (w *wall) foreignKeys(m *model, rows []rowValue) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	tenant := clause.Column{Table: clause.CurrentTable, Name: m.column}
 	var n int64
 	err = w.ask(m.schema).
 		Where(tupleIn(fieldsColumns(m.schema.PrimaryFields), keys)).
-		Where(clause.Neq{Column: clause.Column{Table: clause.CurrentTable, Name: m.column}, Value: mine}).
+		Where(clause.Or(clause.Neq{Column: tenant, Value: mine}, clause.Eq{Column: tenant})).
 		Limit(1).Count(&n).Error
 	return n > 0, err
 }

@@ -40,7 +40,7 @@ var joinRoutes = []route{
 	{name: "Joins", do: companies(func(db *gorm.DB) *gorm.DB { return db.Joins("Company") }), want: "a1:none a2:a-co"},
 	{name: "InnerJoins", do: companies(func(db *gorm.DB) *gorm.DB { return db.InnerJoins("Company") }), want: "a2:a-co"},
 	{name: "Joins with conditions", do: companies(func(db *gorm.DB) *gorm.DB {
-		return db.Joins("Company", db.Session(&gorm.Session{NewDB: true}).Where("`Company`.name = 'zz'\nOR 1=1"))
+		return db.Joins("Company", db.Session(&gorm.Session{NewDB: true}).Where(db.Statement.Quote("Company.name")+" = 'zz'\nOR 1=1"))
 	}), want: "a1:none a2:a-co"},
 	{name: "Joins climbing out of ON", do: companies(func(db *gorm.DB) *gorm.DB {
 		return db.Joins("Company", db.Session(&gorm.Session{NewDB: true}).Where("1=1) OR (1=1"))
@@ -85,7 +85,7 @@ var joinRoutes = []route{
 	}, want: "a-acc"},
 	{name: "Joins Count", do: func(e *env) error {
 		var n int64
-		err := e.a.Model(&User{}).Joins("Company").Where("Company.name = ?", "a-co").Count(&n).Error
+		err := e.a.Model(&User{}).Joins("Company").Where(e.db.Statement.Quote("Company.name")+" = ?", "a-co").Count(&n).Error
 		e.see(n)
 		return err
 	}, want: "2"},

@@ -19,6 +19,12 @@ if command -v gcc >/dev/null && ! gcc -E -include stdlib.h -x c /dev/null >/dev/
 	missing+=(libc6-dev)
 fi
 
+# The servers of the tests; internal/servers starts them by itself. Their programs are not in everybody's PATH.
+PATH=$PATH:/usr/sbin:$(printf ':%s' /usr/lib/postgresql/*/bin)
+need postgres postgresql
+need pgbouncer pgbouncer
+need mariadbd mariadb-server
+
 [ ${#missing[@]} -eq 0 ] && exit 0
 echo "installing: ${missing[*]}"
 
@@ -32,5 +38,12 @@ for tool in apt-get "${as_root[@]}"; do
 		exit 1
 	fi
 done
+# Packages ask this file whether they may start a service: these are not meant to run.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+	trap '"${as_root[@]}" rm -f $policy' EXIT
+	printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee $policy >/dev/null
+	"${as_root[@]}" chmod +x $policy
+fi
 "${as_root[@]}" apt-get update -qq
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
