@@ -205,9 +205,32 @@ type resolving struct{ clause.Expression }
 
 func (r resolving) Build(b clause.Builder) {
 	r.Expression.Build(b)
+	r.resolve(b)
+}
+
+func (resolving) resolve(b clause.Builder) {
 	if stmt, ok := b.(*gorm.Statement); ok && stmt.Context != nil {
 		resolve(stmt, accessOf(stmt.Context))
 	}
+}
+
+// negatable is resolving for what Not turns around by an operator of its own.
+type negatable struct{ resolving }
+
+func (n negatable) NegationBuild(b clause.Builder) {
+	n.Expression.(clause.NegationExpressionBuilder).NegationBuild(b)
+	n.resolve(b)
+}
+
+// resolved wraps an expression once.
+func resolved(e clause.Expression) clause.Expression {
+	switch e.(type) {
+	case resolving, negatable:
+		return e
+	case clause.NegationExpressionBuilder:
+		return negatable{resolving{e}}
+	}
+	return resolving{e}
 }
 
 // paren writes one condition in parentheses of its own. GORM adds them only to text that holds " AND " or " OR " with

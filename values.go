@@ -14,7 +14,7 @@ import (
 // gorm.Statement.AddVar.
 func (w *wall) value(v any) error {
 	switch v := v.(type) {
-	case nil, string, bool, int, int64, uint, uint64, float64, []byte, time.Time, current, bound, *deferred:
+	case nil, string, bool, int, int64, uint, uint64, float64, []byte, time.Time, current, bound, *deferred, resolving:
 		return nil
 	case *gorm.DB:
 		if v != nil && v.Statement != nil && v.Statement.SQL.Len() > 0 {

@@ -227,13 +227,6 @@ func (w *wall) joins() error {
 	return nil
 }
 
-func resolved(e clause.Expression) clause.Expression {
-	if _, ok := e.(resolving); ok {
-		return e
-	}
-	return resolving{e}
-}
-
 // relationsOf follows an association name as GORM does; nil means that the join is text.
 func relationsOf(s *schema.Schema, name string) []*schema.Relationship {
 	if s == nil {
