@@ -81,5 +81,7 @@ var routes = []struct {
 	{"association", associationRoutes},
 	{"session", sessionRoutes},
 	{"generics", genericsRoutes},
+	{"generic chain", genericChainRoutes},
+	{"generic association", genericAssociationRoutes},
 	{"raw", rawRoutes},
 }
