@@ -38,7 +38,7 @@ func (p *Plugin) guardCreate(db *gorm.DB) error {
 		return err
 	}
 	if !t.model.confined() {
-		return nil
+		return w.judgeConflict()
 	}
 	if t.model.kind == kindOwned && (stmt.Schema != nil && (stmt.Schema.BeforeCreate || stmt.Schema.BeforeSave)) && !stmt.SkipHooks {
 		r, err := newRow(t.model, stmt)
@@ -67,6 +67,9 @@ func (w *wall) insertedText() error {
 			}
 			if err := w.assigned(v); err != nil {
 				return err
+			}
+			if r, ok := resolvedValue(v); ok {
+				m[k] = r // in place: GORM writes the new key into the same map
 			}
 		}
 	}
@@ -106,18 +109,50 @@ func (w *wall) assigned(v any) error {
 	return w.value(v)
 }
 
-// guardConflict keeps an upsert away from rows of other tenants.
-func (w *wall) guardConflict(t target) error {
-	c, ok := w.stmt.Clauses["ON CONFLICT"]
-	if !ok {
-		return nil
-	}
+// conflict returns the upsert of the statement, with its names judged.
+func (w *wall) conflict() (c clause.Clause, conflict clause.OnConflict, err error) {
+	c = w.stmt.Clauses["ON CONFLICT"]
 	conflict, ok := c.Expression.(clause.OnConflict)
 	if !ok || c.Builder != nil {
-		return fmt.Errorf("%w: an ON CONFLICT clause of another type than clause.OnConflict", ErrUnconfined)
+		return c, conflict, fmt.Errorf("%w: an ON CONFLICT clause of another type than clause.OnConflict", ErrUnconfined)
 	}
 	if !isIdentifier(conflict.OnConstraint) {
-		return fmt.Errorf("%w: OnConstraint is not a constraint's name", ErrUnconfined)
+		return c, conflict, fmt.Errorf("%w: OnConstraint is not a constraint's name", ErrUnconfined)
+	}
+	return c, conflict, w.columns(conflict.Columns)
+}
+
+// judgeConflict judges the text of an upsert into a central table, and leaves it as it is.
+func (w *wall) judgeConflict() error {
+	if _, ok := w.stmt.Clauses["ON CONFLICT"]; !ok {
+		return nil
+	}
+	c, conflict, err := w.conflict()
+	if err != nil {
+		return err
+	}
+	if conflict.TargetWhere.Exprs, err = w.exprs(conflict.TargetWhere.Exprs); err != nil {
+		return err
+	}
+	if conflict.Where.Exprs, err = w.exprs(conflict.Where.Exprs); err != nil {
+		return err
+	}
+	if conflict.DoUpdates, err = w.assignments(nil, conflict.DoUpdates, true); err != nil {
+		return err
+	}
+	c.Expression = conflict
+	w.stmt.Clauses["ON CONFLICT"] = c
+	return nil
+}
+
+// guardConflict keeps an upsert away from rows of other tenants.
+func (w *wall) guardConflict(t target) error {
+	if _, ok := w.stmt.Clauses["ON CONFLICT"]; !ok {
+		return nil
+	}
+	c, conflict, err := w.conflict()
+	if err != nil {
+		return err
 	}
 	target, err := w.conditions(conflict.TargetWhere)
 	if err != nil {
@@ -128,9 +163,6 @@ func (w *wall) guardConflict(t target) error {
 			g = paren{g}
 		}
 		conflict.TargetWhere = clause.Where{Exprs: []clause.Expression{g}}
-	}
-	if err := w.columns(conflict.Columns); err != nil {
-		return err
 	}
 	if conflict.UpdateAll && len(conflict.DoUpdates) == 0 && nothingToUpdate(w.stmt) {
 		conflict.UpdateAll, conflict.DoNothing = false, true

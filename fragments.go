@@ -180,6 +180,33 @@ func resolvedVar(v any) any {
 	return resolving{written{v}}
 }
 
+// resolvedValue is resolvedVars for a value that is assigned, or a text that stands alone.
+func resolvedValue(v any) (any, bool) {
+	switch e := v.(type) {
+	case clause.Expr:
+		vars := resolvedVars(e.Vars)
+		if !moved(vars, e.Vars) {
+			return v, false
+		}
+		e.Vars = vars
+		return e, true
+	case clause.NamedExpr:
+		vars := resolvedVars(e.Vars)
+		if !moved(vars, e.Vars) {
+			return v, false
+		}
+		e.Vars = vars
+		return e, true
+	case *gorm.DB:
+		return resolvedVar(v), true
+	case clause.Expression:
+		if genericSubquery(v) {
+			return resolvedVar(v), true
+		}
+	}
+	return v, false
+}
+
 // hasSubquery reports whether a value may write a sub-query with a context of its own.
 func hasSubquery(v any) bool {
 	switch v := v.(type) {
@@ -244,6 +271,18 @@ func (w *wall) expr(e clause.Expression) error {
 	}
 	_, _, err := w.condition(e)
 	return err
+}
+
+// resolvedExpr judges an expression and lets its sub-queries get the statement's tenant.
+func (w *wall) resolvedExpr(e clause.Expression) (clause.Expression, bool, error) {
+	if err := w.expr(e); err != nil {
+		return e, false, err
+	}
+	r, ok := resolvedValue(e)
+	if !ok {
+		return e, false, nil
+	}
+	return r.(clause.Expression), true, nil
 }
 
 // text judges a piece of SQL that must end as it begins: its comments are closed.
@@ -435,7 +474,13 @@ func (w *wall) clause(name string, c clause.Clause) error {
 		return w.columns(e.Columns)
 	case clause.OrderBy:
 		if e.Expression != nil {
-			return w.expr(e.Expression)
+			r, ok, err := w.resolvedExpr(e.Expression)
+			if ok {
+				e.Expression = r
+				c.Expression = e
+				w.stmt.Clauses[name] = c
+			}
+			return err
 		}
 		for _, col := range e.Columns {
 			if err := w.column(col.Column); err != nil {
@@ -472,7 +517,12 @@ func (w *wall) clause(name string, c clause.Clause) error {
 		}
 		return w.value(e.Table)
 	}
-	return w.expr(c.Expression)
+	r, ok, err := w.resolvedExpr(c.Expression) // Select with values is a text here
+	if ok {
+		c.Expression = r
+		w.stmt.Clauses[name] = c
+	}
+	return err
 }
 
 // head judges the table and the words between a statement's verb and its table.

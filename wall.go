@@ -211,6 +211,7 @@ func (w *wall) joins() error {
 			if err := w.rawJoin(j.Name, j.Conds); err != nil {
 				return err
 			}
+			j.Conds = resolvedVars(j.Conds)
 			continue
 		}
 		scope, err := w.joinScope(rels, j.Alias)
