@@ -89,4 +89,7 @@ var routes = []struct {
 	{"generic chain", genericChainRoutes},
 	{"generic association", genericAssociationRoutes},
 	{"raw", rawRoutes},
+	{"raw more", rawMoreRoutes},
+	{"from", fromRoutes},
+	{"migrator", migratorRoutes},
 }
