@@ -199,6 +199,9 @@ var subqueryRoutes = []route{
 		var n int64
 		return e.a.Model(&User{}).Where("id IN (?)", e.asB().Model(&Pet{}).Select("user_id")).Count(&n).Error
 	}, refused: tenancy.ErrTenantMismatch},
+	{name: "under bypass", do: scan(func(e *env) *gorm.DB {
+		return e.a.Model(&User{}).Select("(?)", e.db.WithContext(bypass("test")).Model(&User{}).Select("count(*)")).Limit(1)
+	}), want: "4"},
 	{name: "of another tenant's context in From", do: scan(func(e *env) *gorm.DB {
 		return e.a.Table("(?) AS u", e.asB().Model(&User{}).Select("name"))
 	}), refused: tenancy.ErrTenantMismatch},
