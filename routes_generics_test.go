@@ -105,19 +105,7 @@ var genericChainRoutes = []route{
 		return gorm.G[User](e.db).Select("name").Row(tenancy.Central(asA)).Scan(new(string))
 	}, refused: tenancy.ErrNoTenant},
 	{name: "Rows", do: func(e *env) error {
-		rows, err := gorm.G[User](e.db).Order("id").Rows(asA)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var u User
-			if err := e.a.ScanRows(rows, &u); err != nil {
-				return err
-			}
-			e.see(u.Name)
-		}
-		return rows.Err()
+		return e.seeRows(gorm.G[User](e.db).Order("id").Rows(asA))
 	}, want: "a1 a2"},
 	{name: "FindInBatches", do: func(e *env) error {
 		return gorm.G[User](e.db).FindInBatches(asA, 1, func(users []User, _ int) error { e.seeNames(users); return nil })

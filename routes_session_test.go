@@ -158,19 +158,7 @@ var configRoutes = []route{
 	}, afterQuery: usersOfA, after: "a1 a 10 a2 a 20"},
 	{name: "DryRun run by hand", do: func(e *env) error {
 		stmt := e.a.Session(&gorm.Session{DryRun: true}).Where(everybody).Order("id").Find(&[]User{}).Statement
-		rows, err := stmt.ConnPool.QueryContext(stmt.Context, stmt.SQL.String(), stmt.Vars...)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var u User
-			if err := e.db.ScanRows(rows, &u); err != nil {
-				return err
-			}
-			e.see(u.Name)
-		}
-		return rows.Err()
+		return e.seeRows(stmt.ConnPool.QueryContext(stmt.Context, stmt.SQL.String(), stmt.Vars...))
 	}, want: "a1 a2"},
 	{name: "DryRun Create without tenant", do: func(e *env) error {
 		return e.db.Session(&gorm.Session{DryRun: true}).Create(&User{Name: "x"}).Error
