@@ -214,25 +214,6 @@ func (resolving) resolve(b clause.Builder) {
 	}
 }
 
-// negatable is resolving for what Not turns around by an operator of its own.
-type negatable struct{ resolving }
-
-func (n negatable) NegationBuild(b clause.Builder) {
-	n.Expression.(clause.NegationExpressionBuilder).NegationBuild(b)
-	n.resolve(b)
-}
-
-// resolved wraps an expression once.
-func resolved(e clause.Expression) clause.Expression {
-	switch e.(type) {
-	case resolving, negatable:
-		return e
-	case clause.NegationExpressionBuilder:
-		return negatable{resolving{e}}
-	}
-	return resolving{e}
-}
-
 // paren writes one condition in parentheses of its own. GORM adds them only to text that holds " AND " or " OR " with
 // blanks on both sides, which "a\nOR b" does not.
 type paren struct{ clause.Expression }
