@@ -35,7 +35,7 @@ func (p *Plugin) guardCreate(db *gorm.DB) error {
 		return err
 	}
 	if !t.model.confined() {
-		return nil
+		return w.judgeConflict()
 	}
 	if t.model.kind == kindOwned && (stmt.Schema != nil && (stmt.Schema.BeforeCreate || stmt.Schema.BeforeSave)) && !stmt.SkipHooks {
 		r, err := newRow(t.model, stmt)
@@ -66,6 +66,9 @@ func (w *wall) insertedText() error {
 			}
 			if err := w.assigned(v); err != nil {
 				return err
+			}
+			if r, ok := resolvedValue(v); ok {
+				m[k] = r // in place: GORM writes the new key into the same map
 			}
 		}
 	}
@@ -105,21 +108,53 @@ func (w *wall) assigned(v any) error {
 	return w.value(v)
 }
 
+// conflict returns the upsert of the statement, with its names judged.
+func (w *wall) conflict() (c clause.Clause, conflict clause.OnConflict, err error) {
+	c = w.stmt.Clauses["ON CONFLICT"]
+	conflict, ok := c.Expression.(clause.OnConflict)
+	if !ok || c.Builder != nil {
+		return c, conflict, fmt.Errorf("%w: an ON CONFLICT clause of another type than clause.OnConflict", ErrUnconfined)
+	}
+	if !isIdentifier(conflict.OnConstraint) {
+		return c, conflict, fmt.Errorf("%w: OnConstraint is not a constraint's name", ErrUnconfined)
+	}
+	return c, conflict, w.columns(conflict.Columns)
+}
+
+// judgeConflict judges the text of an upsert into a central table, and leaves it as it is.
+func (w *wall) judgeConflict() error {
+	if _, ok := w.stmt.Clauses["ON CONFLICT"]; !ok {
+		return nil
+	}
+	c, conflict, err := w.conflict()
+	if err != nil {
+		return err
+	}
+	if conflict.TargetWhere.Exprs, err = w.exprs(conflict.TargetWhere.Exprs); err != nil {
+		return err
+	}
+	if conflict.Where.Exprs, err = w.exprs(conflict.Where.Exprs); err != nil {
+		return err
+	}
+	if conflict.DoUpdates, err = w.assignments(nil, conflict.DoUpdates, true); err != nil {
+		return err
+	}
+	c.Expression = conflict
+	w.stmt.Clauses["ON CONFLICT"] = c
+	return nil
+}
+
 // guardConflict keeps an upsert away from rows of other tenants, and refuses REPLACE.
 func (w *wall) guardConflict(t target) error {
 	if insert, ok := w.stmt.Clauses["INSERT"].Expression.(clause.Insert); ok && strings.Contains(strings.ToUpper(insert.Modifier), "REPLACE") {
 		return fmt.Errorf("%w: REPLACE deletes whichever row has the key; use clause.OnConflict", ErrUnconfined)
 	}
-	c, ok := w.stmt.Clauses["ON CONFLICT"]
-	if !ok {
+	if _, ok := w.stmt.Clauses["ON CONFLICT"]; !ok {
 		return nil
 	}
-	conflict, ok := c.Expression.(clause.OnConflict)
-	if !ok || c.Builder != nil {
-		return fmt.Errorf("%w: an ON CONFLICT clause of another type than clause.OnConflict", ErrUnconfined)
-	}
-	if !isIdentifier(conflict.OnConstraint) {
-		return fmt.Errorf("%w: OnConstraint is not a constraint's name", ErrUnconfined)
+	c, conflict, err := w.conflict()
+	if err != nil {
+		return err
 	}
 	target, err := w.conditions(conflict.TargetWhere)
 	if err != nil {
@@ -130,9 +165,6 @@ func (w *wall) guardConflict(t target) error {
 			g = paren{g}
 		}
 		conflict.TargetWhere = clause.Where{Exprs: []clause.Expression{g}}
-	}
-	if err := w.columns(conflict.Columns); err != nil {
-		return err
 	}
 	if conflict.UpdateAll && len(conflict.DoUpdates) == 0 && nothingToUpdate(w.stmt) {
 		conflict.UpdateAll, conflict.DoNothing = false, true

@@ -38,6 +38,9 @@ type difference struct {
 // on is the route as it is on a backend.
 func (r route) on(b backend) route {
 	if d, ok := r.differs[b.dialect]; ok {
+		if r.refused == nil && d.refused != nil {
+			r.afterQuery = "" // what the legitimate use leaves
+		}
 		r.want, r.refused = d.want, d.refused
 	}
 	return r
@@ -95,13 +98,23 @@ var routes = []struct {
 	{"read", readRoutes},
 	{"join", joinRoutes},
 	{"subquery", subqueryRoutes},
+	{"subquery without context", looseRoutes},
 	{"text", textRoutes},
 	{"create", createRoutes},
 	{"upsert", upsertRoutes},
 	{"update", updateRoutes},
 	{"delete", deleteRoutes},
 	{"association", associationRoutes},
+	{"link", linkRoutes},
+	{"composite key", compositeRoutes},
 	{"session", sessionRoutes},
+	{"config", configRoutes},
+	{"where guard", whereGuardRoutes},
 	{"generics", genericsRoutes},
+	{"generic chain", genericChainRoutes},
+	{"generic association", genericAssociationRoutes},
 	{"raw", rawRoutes},
+	{"raw more", rawMoreRoutes},
+	{"from", fromRoutes},
+	{"migrator", migratorRoutes},
 }

@@ -234,6 +234,10 @@ type resolving struct{ clause.Expression }
 
 func (r resolving) Build(b clause.Builder) {
 	r.Expression.Build(b)
+	r.resolve(b)
+}
+
+func (resolving) resolve(b clause.Builder) {
 	if stmt, ok := b.(*gorm.Statement); ok && stmt.Context != nil {
 		resolve(stmt, accessOf(stmt.Context))
 	}

@@ -1,6 +1,8 @@
 package tenancy_test
 
 import (
+	"database/sql"
+
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
@@ -25,6 +27,22 @@ func where(build func(db *gorm.DB) *gorm.DB) func(e *env) error {
 		e.seeNames(users)
 		return err
 	}
+}
+
+// seeRows reads users as ScanRows does.
+func (e *env) seeRows(rows *sql.Rows, err error) error {
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var u User
+		if err := e.a.ScanRows(rows, &u); err != nil {
+			return err
+		}
+		e.see(u.Name)
+	}
+	return rows.Err()
 }
 
 var readRoutes = []route{
@@ -194,19 +212,7 @@ var readRoutes = []route{
 		return err
 	}, want: "a2"},
 	{name: "Rows ScanRows", do: func(e *env) error {
-		rows, err := e.a.Model(&User{}).Order("id").Rows()
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var u User
-			if err := e.a.ScanRows(rows, &u); err != nil {
-				return err
-			}
-			e.see(u.Name)
-		}
-		return rows.Err()
+		return e.seeRows(e.a.Model(&User{}).Order("id").Rows())
 	}, want: "a1 a2"},
 	{name: "Row without tenant", do: func(e *env) error {
 		var name string
