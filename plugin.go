@@ -135,15 +135,39 @@ func (p *Plugin) Initialize(db *gorm.DB) error {
 	if p.strategy == nil {
 		return errors.New("tenancy: New needs a strategy, for example tenancy.New(shared.New())")
 	}
+	if err := p.attach(db); err != nil {
+		return err
+	}
+	if err := p.Declare(db); err != nil {
+		return err
+	}
+	v, ok := p.strategy.(Verifier)
+	if !ok {
+		return nil
+	}
+	if err := v.Verify(db, p); err != nil {
+		return fmt.Errorf("tenancy: verify the %s strategy: %w", p.strategy.Name(), err)
+	}
+	return nil
+}
+
+// attach puts both walls under db.
+func (p *Plugin) attach(db *gorm.DB) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.strategy.Attach(db); err != nil {
 		return fmt.Errorf("tenancy: attach the %s strategy: %w", p.strategy.Name(), err)
 	}
 	p.guardOnDuplicateKey(db)
-	if err := p.register(db); err != nil {
-		return err
-	}
+	return p.register(db)
+}
+
+// Declare reads the models given to [OwnedModels] and [CentralModels] as db names them. It neither changes db nor asks
+// the database. db.Use calls it; migrators that run before db.Use do, too, to know [Plugin.OwnedTables]. It fails as
+// db.Use would, for example with [ErrUndeclared]. It may be called several times and is safe for concurrent use.
+func (p *Plugin) Declare(db *gorm.DB) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	return p.declare(db)
 }
 
