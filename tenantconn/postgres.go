@@ -28,6 +28,11 @@ func OpenPostgres(config *pgx.ConnConfig, wall Wall, options ...stdlib.OptionOpe
 		return nil, errors.New("tenantconn: Pooled needs default_query_exec_mode=exec or simple_protocol in the DSN")
 	}
 	config = config.Copy()
+	for name, value := range wall.Startup {
+		if _, named := config.RuntimeParams[name]; !named && !strings.Contains(config.RuntimeParams["options"], name) {
+			config.RuntimeParams[name] = value
+		}
+	}
 	return sql.OpenDB(&connector{
 		wall:   wall,
 		driver: stdlib.GetDefaultDriver(),
