@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -135,16 +136,52 @@ func (p *Plugin) Initialize(db *gorm.DB) error {
 	if p.strategy == nil {
 		return errors.New("tenancy: New needs a strategy, for example tenancy.New(shared.New())")
 	}
+	if err := p.attach(db); err != nil {
+		return err
+	}
+	if v, ok := p.strategy.(Verifier); ok {
+		if err := v.Verify(db, p); err != nil {
+			return fmt.Errorf("tenancy: verify the %s strategy: %w", p.strategy.Name(), err)
+		}
+	}
+	return nil
+}
+
+func (p *Plugin) attach(db *gorm.DB) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.strategy.Attach(db); err != nil {
 		return fmt.Errorf("tenancy: attach the %s strategy: %w", p.strategy.Name(), err)
+	}
+	if p.isolation.Siloed {
+		p.separate(db)
 	}
 	p.guardOnDuplicateKey(db)
 	if err := p.register(db); err != nil {
 		return err
 	}
 	return p.declare(db)
+}
+
+// OwnedModels returns the models that were declared with the option of that name. Safe for concurrent use.
+func (p *Plugin) OwnedModels() []any { return slices.Clone(p.config.owned) }
+
+// Tables returns the names of the tables known to be owned, join tables included, and of those known to be central,
+// sorted. They are complete for declared models. Safe for concurrent use.
+func (p *Plugin) Tables() (owned, central []string) {
+	p.models.Range(func(_, v any) bool {
+		switch m := v.(*model); {
+		case m.kind == kindUndeclared:
+		case m.confined():
+			owned = append(owned, m.table)
+		default:
+			central = append(central, m.table)
+		}
+		return true
+	})
+	slices.Sort(owned)
+	slices.Sort(central)
+	return slices.Compact(owned), slices.Compact(central)
 }
 
 // guardOnDuplicateKey makes MySQL's upsert keep foreign rows as they are: ON DUPLICATE KEY UPDATE has no WHERE.

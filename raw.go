@@ -48,6 +48,11 @@ func (p *Plugin) guardRaw(db *gorm.DB) error {
 		return err
 	}
 	if w.siloed && w.confined {
+		if ok && verb == "" {
+			if err := p.redefines(text, f); err != nil {
+				return err
+			}
+		}
 		_, err := checkBound(stmt, a)
 		return err
 	}
@@ -75,6 +80,18 @@ func (p *Plugin) misplaced(text string, f flavor) error {
 	for _, r := range refs {
 		if known, ok := p.tables.Load(tableKey(r.name)); ok && known.(*model).confined() && r.qualifier == "" && r.position {
 			return fmt.Errorf("%w: each tenant has its own table %q; name a tenant with tenancy.WithTenant", ErrUnconfined, known.(*model).table)
+		}
+	}
+	return nil
+}
+
+// redefines refuses a command inside a siloed tenant that would change a central table for all, or make the tenant one
+// of its own in front of it.
+func (p *Plugin) redefines(text string, f flavor) error {
+	refs, _ := tableRefs(text, f)
+	for _, r := range refs {
+		if known, ok := p.tables.Load(tableKey(r.name)); ok && known.(*model).kind == kindCentral && r.position {
+			return fmt.Errorf("%w: table %q is central; to create or change it use %s", ErrUnconfined, known.(*model).table, migrationLine)
 		}
 	}
 	return nil

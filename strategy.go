@@ -51,3 +51,10 @@ type Provisioner interface {
 	// Deprovision removes the place and everything in it. It refuses anything Provision did not make.
 	Deprovision(ctx context.Context, id ID) error
 }
+
+// Verifier is an optional power of a [Strategy] that depends on how the database is set up.
+type Verifier interface {
+	// Verify looks whether db is as the strategy needs it. It is called at the end of every db.Use, replicas of dbresolver
+	// included, when the models of p are known. An error makes db.Use fail; it names what is wrong and how to mend it.
+	Verify(db *gorm.DB, p *Plugin) error
+}
