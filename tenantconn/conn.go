@@ -208,7 +208,6 @@ func (c *conn) IsValid() bool {
 	return true
 }
 
-
 // connector makes confined connections.
 type connector struct {
 	wall    Wall

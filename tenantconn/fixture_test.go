@@ -188,3 +188,29 @@ func (f fixture) exec(ctx context.Context, db interface {
 		f.Fatalf("%s: %v", query, err)
 	}
 }
+
+// openBehind returns a confined pool behind a pooler that the test started.
+func (f fixture) openBehind(bouncer string) *sql.DB {
+	f.Helper()
+	config, err := pgx.ParseConfig(bouncer + "&default_query_exec_mode=" + f.mode.exec)
+	if err != nil {
+		f.Fatal(err)
+	}
+	db, err := tenantconn.OpenPostgres(config, f.wall())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { db.Close() })
+	return db
+}
+
+// plain returns a pool without the wall.
+func (f fixture) plain(dsn string) *sql.DB {
+	f.Helper()
+	db, err := sql.Open("pgx", dsn+"&default_query_exec_mode="+f.mode.exec)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { db.Close() })
+	return db
+}

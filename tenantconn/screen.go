@@ -14,7 +14,7 @@ var errSettings = fmt.Errorf("%w: inside a tenant no statement changes the setti
 // set_config. It looks at the first words behind every semicolon, and errs towards refusing. It does not see what
 // functions stored in the database do, nor names qualified with another schema; a role per tenant stops those.
 func (w Wall) screen(text string) error {
-	if containsFold(text, "set_config") {
+	if sets(text) {
 		return errSettings
 	}
 	for rest := text; rest != ""; _, rest, _ = strings.Cut(rest, ";") {
@@ -36,6 +36,30 @@ func (w Wall) screen(text string) error {
 	return nil
 }
 
+// sets reports whether text names set_config, a function that runs SQL given as a string, or a name in an escaped
+// spelling that could be either.
+func sets(text string) bool {
+	for i := 0; i < len(text); i++ {
+		var names []string
+		switch text[i] | 0x20 {
+		case 's':
+			names = []string{"set_config"}
+		case 'q':
+			names = []string{"query_to_xml"}
+		case 't':
+			names = []string{"ts_stat", "ts_rewrite"}
+		case 'u':
+			names = []string{`u&"`}
+		}
+		for _, name := range names {
+			if len(text)-i >= len(name) && text[i+1]|0x20 == name[1]|0x20 && strings.EqualFold(text[i:i+len(name)], name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // holds reports whether what SET or RESET names may be a setting of a route.
 func (w Wall) holds(rest string) bool {
 	word, rest := firstWord(rest)
@@ -49,8 +73,13 @@ func (w Wall) holds(rest string) bool {
 		return true
 	}
 	for _, name := range w.Settings {
-		first, _, _ := strings.Cut(name, ".")
-		if word == first && (first == name || containsFold(rest, name[len(first)+1:]) || !strings.HasPrefix(rest, ".")) {
+		first, second, dotted := strings.Cut(name, ".")
+		if word != first {
+			continue
+		}
+		part, isPart := strings.CutPrefix(rest, ".")
+		got, _ := firstWord(part)
+		if !dotted || !isPart || got == second || got == "" {
 			return true
 		}
 	}

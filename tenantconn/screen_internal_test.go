@@ -1,0 +1,96 @@
+package tenantconn
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/gorm-tenancy/tenancy"
+)
+
+func TestScreen(t *testing.T) {
+	t.Parallel()
+	w := Wall{Settings: []string{"search_path", "app.tenant_id"}}
+	for text, refused := range map[string]bool{
+		"SELECT 1": false,
+		"UPDATE notes SET body = 'x' WHERE id = 1":            false,
+		"INSERT INTO settings (role) VALUES ('x')":            false,
+		"SET LOCAL lock_timeout = '1s'":                       false,
+		"SET statement_timeout = 0":                           false,
+		"SET TIME ZONE 'UTC'":                                 false,
+		"SET TRANSACTION ISOLATION LEVEL SERIALIZABLE":        false,
+		"SET CONSTRAINTS ALL DEFERRED":                        false,
+		"SET LOCAL app.user_id = '7'":                         false,
+		"RESET lock_timeout":                                  false,
+		"ALTER TABLE notes ADD COLUMN role text":              false,
+		"":                                                    false,
+		"-- only a comment":                                   false,
+		"/* unclosed":                                         false,
+		"SET app.tenant_id = 'b'":                             true,
+		"SET LOCAL app.tenant_id TO 'b'":                      true,
+		`SET app."tenant_id" = 'b'`:                           true,
+		"SET app . tenant_id = 'b'":                           true,
+		`SET U&"search\005fpath" = b`:                         true,
+		`SELECT U&"set\005fconfig"('search_path', 'b', true)`: true,
+		"SELECT query_to_xml('SELECT set' || '_config(...)', true, true, '')": true,
+		"SELECT * FROM ts_stat('SELECT ...')":                                 true,
+		"SET app = 'x'":                                                       true,
+		"RESET app.tenant_id":                                                 true,
+		"set search_path = b":                                                 true,
+		"SET LOCAL search_path = b":                                           true,
+		"SET SCHEMA 'b'":                                                      true,
+		"SET SESSION AUTHORIZATION b":                                         true,
+		"SET ROLE b":                                                          true,
+		"RESET ROLE":                                                          true,
+		"RESET ALL":                                                           true,
+		`SET "search_path" = b`:                                               true,
+		"SET @a = 1":                                                          true,
+		"DISCARD TEMP":                                                        true,
+		"USE b":                                                               true,
+		"DO $$ BEGIN END $$":                                                  true,
+		"LOAD 'x'":                                                            true,
+		"ALTER ROLE app SET search_path = b":                                  true,
+		"ALTER DATABASE x SET search_path = b":                                true,
+		"ALTER SYSTEM SET search_path = b":                                    true,
+		"SELECT set_config('search_path', 'b', true)":                         true,
+		"select Set_Config ('search_path', 'b', true)":                        true,
+		"SELECT 1; SET ROLE b":                                                true,
+		"/* a */ -- b\n ( ; SET ROLE b":                                       true,
+		"/* /* */ SET ROLE b -- */":                                           true,
+		"/* /* */ */ SET ROLE b":                                              true,
+		"/*!50000 SET ROLE b */":                                              true,
+	} {
+		if err := w.screen(text); errors.Is(err, tenancy.ErrUnconfined) != refused {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+func TestRefusesTransaction(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"VACUUM": true, "vacuum full notes": true, "-- c\nVACUUM notes": true,
+		"CREATE INDEX CONCURRENTLY i ON t (a)": true, "create unique index concurrently i on t (a)": true,
+		"CREATE INDEX i ON t (a)": false, "DROP INDEX CONCURRENTLY i": true, "DROP INDEX i": false,
+		"REINDEX TABLE CONCURRENTLY t": true, "REINDEX TABLE t": false, "REINDEX DATABASE d": true, "CREATE DATABASE d": true,
+		"DROP DATABASE d": true, "CREATE TABLE t (a int)": false, "ALTER SYSTEM SET x = 1": true, "ALTER TABLE t ADD a int": false,
+		"REFRESH MATERIALIZED VIEW CONCURRENTLY v": false, "CLUSTER": true, "CLUSTER t": false, "SELECT 'VACUUM'": false,
+		"CREATE TABLESPACE x LOCATION 'y'": true,
+	} {
+		if got := refusesTransaction(text); got != want {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
+}
+
+func FuzzScreen(f *testing.F) {
+	f.Add("/* x", "search_path")
+	f.Add("-- \n;(", "role")
+	f.Fuzz(func(t *testing.T, junk, name string) {
+		w := Wall{Settings: []string{"search_path"}}
+		_ = w.screen(junk)
+		_ = refusesTransaction(junk)
+		if w.screen("SET search_path = b; "+junk) == nil {
+			t.Errorf("what follows hides the statement: %q", junk)
+		}
+	})
+}
