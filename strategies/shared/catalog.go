@@ -18,7 +18,6 @@ type relation struct {
 	kind     string // pg_class.relkind
 	enabled  bool
 	forced   bool
-	mine     bool // the session's role owns it, or is a member of its owner
 	above    bool // a view whose owner no policy holds, and which does not ask as its invoker
 	policies []policy
 }
@@ -62,7 +61,6 @@ WITH RECURSIVE tree(name, relid) AS (
 	UNION SELECT tree.name, i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.relid
 )
 SELECT tree.name, c.oid::regclass::text, c.relkind::text, c.relrowsecurity, c.relforcerowsecurity,
-	pg_has_role(session_user, c.relowner, 'MEMBER') OR pg_has_role(current_user, c.relowner, 'MEMBER'),
 	c.relkind = 'v' AND (owner.rolsuper OR owner.rolbypassrls) AND NOT EXISTS (
 		SELECT 1 FROM pg_options_to_table(c.reloptions) WHERE option_name = 'security_invoker' AND option_value IN ('true', 'on', 'yes', '1')),
 	p.polname, coalesce(p.polpermissive, false), coalesce(p.polcmd = '*' AND p.polroles = '{0}', false),
@@ -91,7 +89,7 @@ func (s *Strategy) relations(ctx context.Context, db *gorm.DB, pool querier, tab
 		var polname sql.NullString
 		var r relation
 		var p policy
-		if err := rows.Scan(&owned, &r.name, &r.kind, &r.enabled, &r.forced, &r.mine, &r.above, &polname, &p.permissive,
+		if err := rows.Scan(&owned, &r.name, &r.kind, &r.enabled, &r.forced, &r.above, &polname, &p.permissive,
 			&p.everywhere, &p.using, &p.check, &p.applies, &p.appliesBypass); err != nil {
 			return err
 		}

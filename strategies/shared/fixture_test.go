@@ -234,3 +234,5 @@ func errorAs[T error](err error) (target T, ok bool) {
 	ok = errors.As(err, &target)
 	return target, ok
 }
+
+func contains(err error, text string) bool { return err != nil && strings.Contains(err.Error(), text) }

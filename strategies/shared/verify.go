@@ -17,9 +17,9 @@ import (
 //
 //   - the role that logs in is a superuser or has BYPASSRLS, or can become one who is by SET ROLE, the [BypassRole]
 //     excepted;
-//   - an owned table or one of its partitions has no row-level security, or does not force it on its owner while the role
-//     is the owner; its policy is missing or says something else than [Strategy.Migrate] writes; or a policy of another
-//     name shows the role more rows;
+//   - an owned table or one of its partitions has no row-level security, or does not force it on its owner, through whose
+//     views others would see more; its policy is missing or says something else than [Strategy.Migrate] writes; or a policy
+//     of another name shows the role more rows;
 //   - a table that nobody declared has a tenant column, is readable and is not protected: raw SQL would read it;
 //   - the BypassRole does not exist, cannot be taken on, or sees no rows.
 //
@@ -97,7 +97,7 @@ func verifyRelation(db *gorm.DB, r relation) error {
 	switch own := r.own(); {
 	case !r.enabled:
 		what = "has no row-level security"
-	case r.mine && !r.forced:
+	case !r.forced:
 		what = "does not force row-level security on its owner"
 	case own == nil:
 		what = "has no policy " + policyName
