@@ -28,46 +28,34 @@ func (p *Plugin) register(db *gorm.DB) error {
 		{"tenancy:update", cb.Update().Before("gorm:update").Register, p.beforeUpdate},
 		{"tenancy:delete", cb.Delete().Before("gorm:delete").Register, p.beforeDelete},
 	} {
-		if err := l.register(l.name, l.fn); err != nil {
+		if err := l.register(l.name, p.unlessIdle(l.fn)); err != nil {
 			return fmt.Errorf("tenancy: register %s: %w", l.name, err)
 		}
 	}
 	return nil
 }
 
-func (p *Plugin) beforeQuery(db *gorm.DB) {
-	if db.Error == nil {
-		p.check(db, opQuery)
+// unlessIdle leaves alone a statement that has failed already, and one that there is nothing to hold for.
+func (p *Plugin) unlessIdle(fn func(*gorm.DB)) func(*gorm.DB) {
+	return func(db *gorm.DB) {
+		if db.Error != nil || p.config.allowUndeclared && p.idle(db) {
+			return
+		}
+		fn(db)
 	}
 }
 
+func (p *Plugin) beforeQuery(db *gorm.DB)  { p.check(db, opQuery) }
+func (p *Plugin) beforeRaw(db *gorm.DB)    { p.check(db, opRaw) }
+func (p *Plugin) beforeUpdate(db *gorm.DB) { p.check(db, opUpdate) }
+func (p *Plugin) beforeDelete(db *gorm.DB) { p.check(db, opDelete) }
+
 func (p *Plugin) beforeRow(db *gorm.DB) {
-	if db.Error != nil {
-		return
-	}
 	p.check(db, opQuery)
 	if rows, _ := db.Get("rows"); db.Error != nil && rows != true && !db.DryRun && db.Statement.ConnPool != nil {
 		// Row() hands its caller whatever lies in Dest. A nil *sql.Row would panic there; this one reports the error.
 		db.Statement.Dest = db.Statement.ConnPool.QueryRowContext(db.Statement.Context,
 			db.Statement.SQL.String(), db.Statement.Vars...)
-	}
-}
-
-func (p *Plugin) beforeRaw(db *gorm.DB) {
-	if db.Error == nil {
-		p.check(db, opRaw)
-	}
-}
-
-func (p *Plugin) beforeUpdate(db *gorm.DB) {
-	if db.Error == nil {
-		p.check(db, opUpdate)
-	}
-}
-
-func (p *Plugin) beforeDelete(db *gorm.DB) {
-	if db.Error == nil {
-		p.check(db, opDelete)
 	}
 }
 
@@ -90,7 +78,7 @@ func (p *Plugin) check(db *gorm.DB, op string) {
 		return
 	}
 	t, err := p.target(db)
-	if err == nil && !p.idle() {
+	if err == nil {
 		err = p.confine(db, op, t)
 	}
 	if err != nil {
@@ -132,6 +120,7 @@ func (p *Plugin) confine(db *gorm.DB, op string, t target) error {
 		if err := w.protectSet(t); err != nil {
 			return err
 		}
+		w.makeRoom(4)
 	case opDelete:
 		w.completeKeys(t.model)
 	}

@@ -26,8 +26,9 @@ type Plugin struct {
 	isolation Isolation
 	config    config
 
-	models sync.Map // *schema.Schema → *model
-	tables sync.Map // lower-case table name → *model
+	models sync.Map    // *schema.Schema → *model
+	first  firstModels // some of models; written with p.mu held
+	tables sync.Map    // lower-case table name → *model
 
 	columns sync.Map // columnType → a *model with such a tenant column
 
@@ -212,9 +213,16 @@ func (p *Plugin) guardOnDuplicateKey(db *gorm.DB) {
 	}
 }
 
-// idle reports whether there is nothing to hold: no table is owned and none has to be declared.
-func (p *Plugin) idle() bool {
-	return p.config.allowUndeclared && !p.owns.Load() && !p.isolation.Connections
+// idle reports, where no model has to be declared, whether there is nothing to hold: no table is owned. It looks at the
+// statement's model first, which may turn out to be the first owned one.
+func (p *Plugin) idle(db *gorm.DB) bool {
+	if p.owns.Load() || p.isolation.Connections {
+		return false
+	}
+	if s := db.Statement.Schema; s != nil && p.first.get(s) == nil {
+		p.modelOf(db, s)
+	}
+	return !p.owns.Load()
 }
 
 func (p *Plugin) reportBypass(ctx context.Context, a *access, op, table string) {
