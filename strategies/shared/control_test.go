@@ -28,7 +28,8 @@ func TestControls(t *testing.T) {
 		},
 		"without WITH CHECK": {
 			"ALTER POLICY tenancy ON polls WITH CHECK (true)",
-			database.walled, []string{"insert for another", "insert for nobody"},
+			database.walled,
+			[]string{"insert for another", "insert for nobody"},
 		},
 		"without FORCE": {
 			"ALTER TABLE polls NO FORCE ROW LEVEL SECURITY; ALTER TABLE notes NO FORCE ROW LEVEL SECURITY",
@@ -36,11 +37,13 @@ func TestControls(t *testing.T) {
 		},
 		"links that nobody holds": {
 			"ALTER POLICY tenancy ON poll_labels USING (true) WITH CHECK (true)",
-			database.walled, []string{"links", "insert link to foreign label", "insert link to foreign poll", "delete links"},
+			database.walled,
+			[]string{"links", "insert link to foreign label", "insert link to foreign poll", "delete links"},
 		},
 		"without the setting": { // nothing leaks, but nothing works
 			"SELECT 1",
-			func(d database) *sql.DB { return pool(d, plain(d, d.app())) }, []string{"select all", "insert", "update all", "delete all", "copy out"},
+			func(d database) *sql.DB { return pool(d, plain(d, d.app())) },
+			[]string{"select all", "insert", "update all", "delete all", "copy out"},
 		},
 		"as the superuser": {
 			"SELECT 1",

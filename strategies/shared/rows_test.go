@@ -221,6 +221,22 @@ func testNobody(t *testing.T, d database, db *gorm.DB) {
 	})
 }
 
+// step is a statement of a transaction and how many rows it returns or changes.
+type step struct {
+	text string
+	rows int64
+}
+
+// follow runs steps as tenant a.
+func follow(t *testing.T, tx runner, steps []step) {
+	t.Helper()
+	for _, s := range steps {
+		if n, err := count(asA, tx, s.text); err != nil || n != s.rows {
+			t.Errorf("%s: %d rows and %v, want %d", s.text, n, err, s.rows)
+		}
+	}
+}
+
 // testTransaction shows that the tenant holds for a transaction with its savepoints and cursors, and ends with it.
 func testTransaction(t *testing.T, d database, db *gorm.DB) {
 	direct := pool(t, db)
@@ -230,10 +246,7 @@ func testTransaction(t *testing.T, d database, db *gorm.DB) {
 			t.Fatal(err)
 		}
 		defer tx.Rollback()
-		for _, step := range []struct {
-			text string
-			rows int64
-		}{
+		follow(t, tx, []step{
 			{"DECLARE c CURSOR FOR SELECT * FROM polls", 0},
 			{"FETCH ALL FROM c", 3},
 			{"SAVEPOINT one", 0},
@@ -242,11 +255,7 @@ func testTransaction(t *testing.T, d database, db *gorm.DB) {
 			{"SELECT * FROM notes", 3},
 			{"RELEASE SAVEPOINT one", 0},
 			{"UPDATE polls SET title = 'x'", 3},
-		} {
-			if n, err := count(asA, tx, step.text); err != nil || n != step.rows {
-				t.Errorf("%s: %d rows and %v, want %d", step.text, n, err, step.rows)
-			}
-		}
+		})
 		if _, err := count(asB, tx, "SELECT * FROM polls"); !errors.Is(err, tenancy.ErrTenantMismatch) {
 			t.Errorf("another tenant in the transaction: %v", err)
 		}
