@@ -114,7 +114,7 @@ SELECT DISTINCT c.oid::regclass::text FROM pg_class c
 JOIN pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped AND a.attnum > 0
 WHERE a.attname IN (SELECT json_array_elements_text($1::json)) AND c.relkind IN ('r', 'p', 'm', 'f') AND NOT c.relrowsecurity
 	AND c.relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
-	AND pg_table_is_visible(c.oid) AND has_any_column_privilege(c.oid, 'SELECT')
+	AND c.relpersistence <> 't' AND has_any_column_privilege(c.oid, 'SELECT')
 	AND c.oid NOT IN (SELECT to_regclass(n)::oid FROM json_array_elements_text($2::json) n WHERE to_regclass(n) IS NOT NULL)
 ORDER BY 1`
 

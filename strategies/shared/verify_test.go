@@ -83,7 +83,12 @@ func TestForgotten(t *testing.T) {
 	if err := plain(t, d.app()).Use(pluginOf(secured(), tenancy.CentralModels(&Secret{}))); err != nil {
 		t.Errorf("declared central: %v", err)
 	}
-	d.root("ALTER TABLE secrets OWNER TO postgres")
+	d.root("CREATE SCHEMA aside; CREATE TABLE aside.secrets (tenant_id text); GRANT USAGE ON SCHEMA aside TO PUBLIC; GRANT SELECT ON aside.secrets TO PUBLIC")
+	err = plain(t, d.app()).Use(pluginOf(secured(), tenancy.CentralModels(&Secret{})))
+	if !errors.Is(err, tenancy.ErrUnconfined) || !contains(err, "aside.secrets has a tenant column") {
+		t.Errorf("in another schema: %v", err)
+	}
+	d.root("REVOKE SELECT ON aside.secrets FROM PUBLIC; ALTER TABLE secrets OWNER TO postgres")
 	if err := plain(t, d.app()).Use(pluginOf(secured())); err != nil {
 		t.Errorf("not readable: %v", err)
 	}
@@ -138,7 +143,7 @@ func TestFirstStart(t *testing.T) {
 		d := empty(t)
 		s := secured()
 		p := pluginOf(s)
-		db := plain(t, d.app())
+		db := plain(t, d.app(), &gorm.Config{PrepareStmt: migrateFirst})
 		steps := []func() error{func() error { return s.Migrate(nobody, db, p, &Plan{}) }, func() error { return db.Use(p) }}
 		if !migrateFirst {
 			steps[0], steps[1] = steps[1], steps[0]
