@@ -237,12 +237,13 @@ func (p *Plugin) newModel(s *schema.Schema) *model {
 		m.kind = kindOwned
 		return m
 	}
-	if known, ok := p.tables.Load(tableKey(s.Table)); ok && known.(*model).kind == kindOwned {
-		// Another struct on an owned table: readable through the table's column.
-		owner := known.(*model)
-		m.kind, m.column, m.value = kindOwned, owner.column, owner.value
-		m.seal()
-		return m
+	// Another struct on an owned table is readable through the table's column, and one on a join table through its links.
+	if known, ok := p.tables.Load(tableKey(s.Table)); ok {
+		if owner := known.(*model); owner.kind == kindOwned || owner.kind == kindLink {
+			m.kind, m.column, m.value, m.sides = owner.kind, owner.column, owner.value, owner.sides
+			m.seal()
+			return m
+		}
 	}
 	if p.config.allowUndeclared {
 		return m
