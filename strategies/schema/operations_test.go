@@ -73,7 +73,9 @@ var reads = []operation{
 		})
 	}},
 	{"derived table", func(db *gorm.DB) (any, error) {
-		return found(func(v *int64) *gorm.DB { return db.Table("(?) AS c", db.Model(&Choice{}).Select("votes")).Select("sum(votes)").Scan(v) })
+		return found(func(v *int64) *gorm.DB {
+			return db.Table("(?) AS c", db.Model(&Choice{}).Select("votes")).Select("sum(votes)").Scan(v)
+		})
 	}},
 	{"Table", func(db *gorm.DB) (any, error) {
 		return found(func(v *[]map[string]any) *gorm.DB { return db.Table("polls AS p").Order("p.id").Find(v) })
@@ -87,7 +89,9 @@ var reads = []operation{
 		})
 	}},
 	{"raw union", func(db *gorm.DB) (any, error) {
-		return found(func(v *[]string) *gorm.DB { return db.Raw("SELECT title FROM polls UNION SELECT name FROM plans ORDER BY 1").Scan(v) })
+		return found(func(v *[]string) *gorm.DB {
+			return db.Raw("SELECT title FROM polls UNION SELECT name FROM plans ORDER BY 1").Scan(v)
+		})
 	}},
 	{"rows", func(db *gorm.DB) (any, error) {
 		rows, err := db.Model(&Choice{}).Order("id").Rows()
@@ -254,7 +258,9 @@ var writes = []operation{
 		return nil, db.Model(&Poll{ID: 1}).Association("Voters").Delete(&Voter{ID: 2})
 	}},
 	{"soft delete", func(db *gorm.DB) (any, error) { return nil, db.Delete(&Note{}, 1).Error }},
-	{"unscoped", func(db *gorm.DB) (any, error) { return nil, db.Unscoped().Where("text = 'a-note2'").Delete(&Note{}).Error }},
+	{"unscoped", func(db *gorm.DB) (any, error) {
+		return nil, db.Unscoped().Where("text = 'a-note2'").Delete(&Note{}).Error
+	}},
 	{"delete", func(db *gorm.DB) (any, error) { return nil, db.Where("votes > 100").Delete(&Choice{}).Error }},
 	{"delete with associations", func(db *gorm.DB) (any, error) {
 		return nil, db.Select("Voters", "Choices", "Tags").Delete(&Poll{ID: 2}).Error
@@ -275,7 +281,9 @@ var writes = []operation{
 		})
 	}},
 	{"rollback", func(db *gorm.DB) (any, error) {
-		return nil, db.Transaction(func(tx *gorm.DB) error { return errors.Join(tx.Where("true").Delete(&Choice{}).Error, errors.New("no")) })
+		return nil, db.Transaction(func(tx *gorm.DB) error {
+			return errors.Join(tx.Where("true").Delete(&Choice{}).Error, errors.New("no"))
+		})
 	}},
 	{"manual transaction", func(db *gorm.DB) (any, error) {
 		tx := db.Begin(&sql.TxOptions{Isolation: sql.LevelSerializable})
