@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -241,24 +240,16 @@ func TestPgBouncer(t *testing.T) {
 				options: []schema.Option{schema.Pooled()},
 				through: func(dsn string) string { return servers.PgBouncer(t, dsn, 2) },
 			}
-			e := newEnv(t, with)
+			var operations []operation
 			for _, op := range append(reads, writes...) {
 				switch op.name {
-				case "prepared session", "prepared write", "prepared in database/sql", "generics write", "ddl", "rows":
-					continue // prepared statements, commands outside transactions, and a cursor beside a query
+				case "prepared session", "prepared write", "prepared in database/sql", "generics write", "ddl":
+					// PgBouncer 1.18 knows no prepared statements, and nothing outside of transactions keeps its settings
+				default:
+					operations = append(operations, op)
 				}
-				e.untouched(func() {
-					got, err := op.run(e.db.WithContext(as("a")))
-					if strings.Contains(text(got), "b-") || (err != nil && errors.Is(err, tenancy.ErrNoTenant)) {
-						t.Errorf("%s: %s %v", op.name, text(got), err)
-					}
-				})
 			}
-			var title string
-			must(t, e.raw.QueryRow("SELECT title FROM tenant_b.polls WHERE id = 1").Scan(&title))
-			if title != "b-poll1" {
-				t.Error(title)
-			}
+			compare(t, newEnv(t, with), setup{params: with.params}, operations)
 		})
 	}
 }

@@ -14,7 +14,6 @@ import (
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/logger"
 
-	"github.com/gorm-tenancy/tenancy/internal/servers"
 	"github.com/gorm-tenancy/tenancy/strategies/schema"
 )
 
@@ -358,20 +357,21 @@ func TestOperations(t *testing.T) {
 	for name, mode := range modes {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			compareAll(t, newEnv(t, mode), mode)
+			compare(t, newEnv(t, mode), mode, append(reads, writes...))
 		})
 	}
 }
 
-func compareAll(t *testing.T, e *env, mode setup) {
+func compare(t *testing.T, e *env, mode setup, operations []operation) {
+	t.Helper()
 	plain := newEnv(t, setup{})
 	config := mode.config
 	config.Logger, config.TranslateError = logger.Discard, true
-	p, err := gorm.Open(postgres.Open(servers.Postgres(t).DSN(servers.App, plain.name)+"&search_path=tenant_a,public"+strings.Replace(mode.params, "&search_path=pg_catalog", "", 1)), &config)
+	p, err := gorm.Open(postgres.Open(plain.dsn+"&search_path=tenant_a,public"+mode.params), &config)
 	must(t, err)
 	t.Cleanup(func() { pool, _ := p.DB(); pool.Close() })
 	before := e.dump("tenant_b", ownedTables...)
-	for _, op := range append(reads, writes...) {
+	for _, op := range operations {
 		got, gotErr := op.run(e.db.WithContext(as("a")))
 		want, wantErr := op.run(p.WithContext(context.Background()))
 		if text(got) != text(want) || fmt.Sprint(gotErr) != fmt.Sprint(wantErr) {
