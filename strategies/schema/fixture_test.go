@@ -97,7 +97,8 @@ type setup struct {
 	params  string // added to the DSN
 	config  gorm.Config
 	options []schema.Option
-	through func(dsn string) string // a pooler
+	through func(dsn string) string // a pooler or proxy
+	creator bool                    // the application may create roles
 }
 
 func open(t testing.TB, dsn string, config gorm.Config, strategy *schema.Strategy) (*gorm.DB, error) {
@@ -118,14 +119,22 @@ func bare(t testing.TB, with setup) *env {
 	t.Helper()
 	server := servers.Postgres(t)
 	e := &env{TB: t, name: server.Database(t)}
-	e.dsn = server.DSN(servers.App, e.name) + with.params
-	if with.through != nil {
-		e.dsn = with.through(server.DSN(servers.App, e.name)) + with.params
-	}
 	var err error
 	e.raw, err = sql.Open("pgx", server.DSN(servers.Superuser, e.name))
 	must(t, err)
 	t.Cleanup(func() { e.raw.Close() })
+	user := servers.App
+	if with.creator {
+		// A role of the database's own: others must not run out of its memberships.
+		user = "creator_" + e.name
+		e.exec("CREATE ROLE " + user + " LOGIN CREATEROLE; ALTER DATABASE " + e.name + " OWNER TO " + user)
+		t.Cleanup(func() { e.dropRoles() })
+	}
+	e.dsn = server.DSN(user, e.name)
+	if with.through != nil {
+		e.dsn = with.through(e.dsn)
+	}
+	e.dsn += with.params
 	e.strategy = schema.New(with.options...)
 	e.db, err = open(t, e.dsn, with.config, e.strategy)
 	must(t, err)
@@ -156,6 +165,28 @@ INSERT INTO notes VALUES (1, now(), now(), NULL, '#', 1, '#-note1'), (2, now(), 
 INSERT INTO poll_voters VALUES (1, 1), (1, 2); INSERT INTO poll_tags VALUES (1, 1);
 SELECT setval('polls_id_seq', 2), setval('choices_id_seq', 3), setval('voters_id_seq', 2), setval('notes_id_seq', 2);
 RESET search_path`, "#", mark))
+}
+
+// dropRoles removes the roles that hang on the database before it is dropped.
+func (e *env) dropRoles() {
+	e.exec("DROP SCHEMA public CASCADE")
+	rows, err := e.raw.Query("SELECT rolname FROM pg_roles WHERE shobj_description(oid, 'pg_authid') LIKE 'tenancy:' || current_database() || ':%'")
+	must(e, err)
+	defer rows.Close()
+	var roles []string
+	for rows.Next() {
+		var role string
+		must(e, rows.Scan(&role))
+		roles = append(roles, role)
+	}
+	must(e, rows.Err())
+	for _, role := range append(roles, "creator_"+e.name) {
+		e.exec("DROP OWNED BY " + role + " CASCADE")
+	}
+	e.exec("ALTER DATABASE " + e.name + " OWNER TO postgres")
+	for _, role := range append(roles, "creator_"+e.name) {
+		e.exec("DROP ROLE " + role)
+	}
 }
 
 func (e *env) exec(q string) {
