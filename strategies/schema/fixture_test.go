@@ -86,6 +86,7 @@ func must(t testing.TB, err error) {
 type env struct {
 	testing.TB
 	name     string
+	prefix   string
 	dsn      string
 	strategy *schema.Strategy
 	db       *gorm.DB
@@ -118,7 +119,7 @@ func open(t testing.TB, dsn string, config gorm.Config, strategy *schema.Strateg
 func bare(t testing.TB, with setup) *env {
 	t.Helper()
 	server := servers.Postgres(t)
-	e := &env{TB: t, name: server.Database(t)}
+	e := &env{TB: t, name: server.Database(t), prefix: "tenant_"}
 	var err error
 	e.raw, err = sql.Open("pgx", server.DSN(servers.Superuser, e.name))
 	must(t, err)
@@ -127,6 +128,8 @@ func bare(t testing.TB, with setup) *env {
 	if with.creator {
 		// A role of the database's own: others must not run out of its memberships.
 		user = "creator_" + e.name
+		e.prefix = e.name + "_" // roles belong to the server
+		with.options = append(with.options, schema.Prefix(e.prefix))
 		e.exec("CREATE ROLE " + user + " LOGIN CREATEROLE; ALTER DATABASE " + e.name + " OWNER TO " + user)
 		t.Cleanup(func() { e.dropRoles() })
 	}
@@ -149,7 +152,7 @@ func newEnv(t testing.TB, with setup) *env {
 	e := bare(t, with)
 	for _, id := range []tenancy.ID{"a", "b"} {
 		must(t, e.strategy.Provision(context.Background(), id))
-		e.seed("tenant_"+string(id), string(id))
+		e.seed(e.prefix+string(id), string(id))
 	}
 	return e
 }
@@ -224,9 +227,9 @@ func (e *env) tables(schema string) string {
 // untouched runs f and fails if anything of tenant b, or a shared schema, is another than before.
 func (e *env) untouched(f func()) {
 	e.Helper()
-	before := e.dump("tenant_b", ownedTables...) + e.tables("tenant_b") + e.tables("public")
+	before := e.dump(e.prefix+"b", ownedTables...) + e.tables(e.prefix+"b") + e.tables("public")
 	f()
-	if after := e.dump("tenant_b", ownedTables...) + e.tables("tenant_b") + e.tables("public"); after != before {
+	if after := e.dump(e.prefix+"b", ownedTables...) + e.tables(e.prefix+"b") + e.tables("public"); after != before {
 		e.Errorf("outside the tenant something changed:\n--- before\n%s\n--- after\n%s", before, after)
 	}
 }

@@ -77,26 +77,26 @@ func TestProvisionTrips(t *testing.T) {
 func TestProvisionCrash(t *testing.T) {
 	t.Parallel()
 	var proxy *severing
-	e := bare(t, setup{options: []schema.Option{schema.Roles(), schema.Prefix("crash_")}, through: func(dsn string) string {
+	e := bare(t, setup{options: []schema.Option{schema.Roles()}, through: func(dsn string) string {
 		proxy = newSevering(t, servers.Postgres(t).Addr())
 		return strings.Replace(dsn, servers.Postgres(t).Addr(), proxy.Addr().String(), 1)
 	}, creator: true})
 	must(t, e.strategy.Provision(context.Background(), "whole"))
-	whole := e.shape("crash_whole")
+	whole := e.shape(e.prefix + "whole")
 	for _, step := range []struct {
 		name string
 		run  func(context.Context, tenancy.ID) error
 		done func(id string) bool
 	}{
 		{"provision", e.strategy.Provision, func(id string) bool {
-			shape := e.shape("crash_" + id)
+			shape := e.shape(e.prefix + id)
 			if shape != "" && shape != whole {
 				t.Fatalf("half made:\n--- got\n%s\n--- want\n%s", shape, whole)
 			}
 			return shape != ""
 		}},
 		{"deprovision", e.strategy.Deprovision, func(id string) bool {
-			return e.query("SELECT (SELECT count(*) FROM pg_namespace WHERE nspname = 'crash_"+id+"') + (SELECT count(*) FROM pg_roles WHERE rolname = 'crash_"+id+"')") == "0"
+			return e.query("SELECT (SELECT count(*) FROM pg_namespace WHERE nspname = '"+e.prefix+id+"') + (SELECT count(*) FROM pg_roles WHERE rolname = '"+e.prefix+id+"')") == "0"
 		}},
 	} {
 		crashes := 0
