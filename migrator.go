@@ -3,7 +3,6 @@ package tenancy
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/migrator"
@@ -140,16 +139,7 @@ func (m siloedMigrator) BuildIndexOptions(opts []schema.IndexOption, stmt *gorm.
 // otherSide is what AutoMigrate asks about each model: one that lives elsewhere is there, and as it should be.
 type otherSide struct{ siloedMigrator }
 
-func (m otherSide) HasTable(v any) bool { return m.elsewhere(v) || m.unqualified(v).HasTable(v) }
-
-// unqualified returns the migrator to ask about a model. That of MySQL looks for "app.plans" as a table of that name.
-func (m otherSide) unqualified(v any) gorm.Migrator {
-	s, err := parse(m.db, v)
-	if err != nil || m.db.Name() != "mysql" || !strings.Contains(s.Table, ".") {
-		return m.Migrator
-	}
-	return m.dialector.Dialector.Migrator(m.db.Table(lastSegment(s.Table)).Session(&gorm.Session{}))
-}
+func (m otherSide) HasTable(v any) bool { return m.elsewhere(v) || m.Migrator.HasTable(v) }
 
 func (m otherSide) ColumnTypes(v any) ([]gorm.ColumnType, error) {
 	if m.elsewhere(v) {
@@ -166,9 +156,9 @@ func (m otherSide) AddColumn(v any, field string) error {
 }
 
 func (m otherSide) HasConstraint(v any, name string) bool {
-	return m.elsewhere(v) || m.unqualified(v).HasConstraint(v, name)
+	return m.elsewhere(v) || m.Migrator.HasConstraint(v, name)
 }
 
 func (m otherSide) HasIndex(v any, name string) bool {
-	return m.elsewhere(v) || m.unqualified(v).HasIndex(v, name)
+	return m.elsewhere(v) || m.Migrator.HasIndex(v, name)
 }

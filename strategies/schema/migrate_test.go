@@ -99,6 +99,9 @@ func fleet(db *gorm.DB, mark string, transaction bool) error {
 	if len(polls) != 2 || len(choices) != 3 || polls[0].Title != mark+"-poll1" || !strings.HasPrefix(choices[2].Poll.Title, mark) {
 		return fmt.Errorf("read %+v %+v", polls, choices)
 	}
+	if columns, err := db.Migrator().ColumnTypes(&Poll{}); err != nil || len(columns) != 4+strings.Count(mark, "b") {
+		return fmt.Errorf("%d columns: %w", len(columns), err)
+	}
 	v := Voter{Name: mark + "-fleet"}
 	return errors.Join(db.Create(&v).Error, db.Model(&v).Update("email", "x").Error, db.Delete(&v).Error)
 }

@@ -296,7 +296,7 @@ func TestMaria(t *testing.T) {
 			m.exec("CREATE DATABASE " + plainName)
 			plain, err := m.open(servers.MariaDB(t).DSN(servers.App, plainName), config, nil)
 			must(t, err)
-			// GORM's migrator of MySQL would make the qualified table of rates again.
+			// AutoMigrate would look for the central table in this database, too, and make it again.
 			for _, table := range []string{"ballots", "options", "members", "ballot_members"} {
 				m.exec("CREATE TABLE " + plainName + "." + table + " LIKE " + m.name + "_a." + table)
 			}
