@@ -27,8 +27,8 @@ unit: ## the tests of every module with -race, shuffled; a skipped test fails th
 fmt: $(TOOLS)/gofumpt ## format the code
 	$(TOOLS)/gofumpt -w .
 
-bench: ## the paired benchmarks
-	$(GO) test -run '^$$' -bench . ./bench/...
+bench: ## the paired benchmarks, in five binaries of different layout; four minutes
+	@scripts/bench.sh
 
 fuzz: ## every fuzz target for FUZZTIME each (20s)
 	@scripts/fuzz.sh $(FUZZTIME)

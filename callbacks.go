@@ -18,30 +18,50 @@ type pipeline struct {
 // delete directly before GORM's own, because gorm.DeletedAt builds its SQL inside gorm:delete.
 func (p *Plugin) register(db *gorm.DB) error {
 	cb := db.Callback()
-	for _, l := range []pipeline{
+	pipelines := []pipeline{
 		{"tenancy:query", cb.Query().Before("gorm:query").Register, p.beforeQuery},
 		{"tenancy:row", cb.Row().Before("gorm:row").Register, p.beforeRow},
 		{"tenancy:raw", cb.Raw().Before("gorm:raw").Register, p.beforeRaw},
-		{"tenancy:central_create", cb.Create().Before("gorm:begin_transaction").Register, p.beforeTransaction},
-		{"tenancy:central_update", cb.Update().Before("gorm:begin_transaction").Register, p.beforeTransaction},
-		{"tenancy:central_delete", cb.Delete().Before("gorm:begin_transaction").Register, p.beforeTransaction},
 		{"tenancy:stamp", cb.Create().Before("gorm:before_create").Register, p.stamp},
 		{"tenancy:create", cb.Create().Before("gorm:create").Register, p.beforeCreate},
 		{"tenancy:verify", cb.Create().After("gorm:create").Register, p.afterCreate},
 		{"tenancy:update", cb.Update().Before("gorm:update").Register, p.beforeUpdate},
 		{"tenancy:delete", cb.Delete().Before("gorm:delete").Register, p.beforeDelete},
-	} {
-		if err := l.register(l.name, l.fn); err != nil {
+	}
+	if p.isolation.Connections {
+		pipelines = append(pipelines,
+			pipeline{"tenancy:central_create", cb.Create().Before("gorm:begin_transaction").Register, p.beforeTransaction},
+			pipeline{"tenancy:central_update", cb.Update().Before("gorm:begin_transaction").Register, p.beforeTransaction},
+			pipeline{"tenancy:central_delete", cb.Delete().Before("gorm:begin_transaction").Register, p.beforeTransaction},
+		)
+	}
+	for _, l := range pipelines {
+		if err := l.register(l.name, p.unlessIdle(l.fn)); err != nil {
 			return fmt.Errorf("tenancy: register %s: %w", l.name, err)
 		}
 	}
 	return nil
 }
 
+// unlessIdle leaves alone a statement that has failed already, and one that there is nothing to hold for.
+func (p *Plugin) unlessIdle(fn func(*gorm.DB)) func(*gorm.DB) {
+	return func(db *gorm.DB) {
+		if db.Error != nil || p.config.allowUndeclared && p.idle(db) {
+			return
+		}
+		fn(db)
+	}
+}
+
+func (p *Plugin) beforeQuery(db *gorm.DB)  { p.check(db, opQuery) }
+func (p *Plugin) beforeRaw(db *gorm.DB)    { p.check(db, opRaw) }
+func (p *Plugin) beforeUpdate(db *gorm.DB) { p.check(db, opUpdate) }
+func (p *Plugin) beforeDelete(db *gorm.DB) { p.check(db, opDelete) }
+
 // beforeTransaction says for whom a write of a central table runs: GORM begins a transaction around it, which the
 // connection must let in, before the other callbacks.
 func (p *Plugin) beforeTransaction(db *gorm.DB) {
-	if db.Error != nil || !p.isolation.Connections || accessOf(db.Statement.Context).mode != modeNone {
+	if accessOf(db.Statement.Context).mode != modeNone {
 		return
 	}
 	if t, err := p.target(db); err == nil {
@@ -49,39 +69,12 @@ func (p *Plugin) beforeTransaction(db *gorm.DB) {
 	}
 }
 
-func (p *Plugin) beforeQuery(db *gorm.DB) {
-	if db.Error == nil {
-		p.check(db, opQuery)
-	}
-}
-
 func (p *Plugin) beforeRow(db *gorm.DB) {
-	if db.Error != nil {
-		return
-	}
 	p.check(db, opQuery)
 	if rows, _ := db.Get("rows"); db.Error != nil && rows != true && !db.DryRun && db.Statement.ConnPool != nil {
 		// Row() hands its caller whatever lies in Dest. A nil *sql.Row would panic there; this one reports the error.
 		db.Statement.Dest = db.Statement.ConnPool.QueryRowContext(db.Statement.Context,
 			db.Statement.SQL.String(), db.Statement.Vars...)
-	}
-}
-
-func (p *Plugin) beforeRaw(db *gorm.DB) {
-	if db.Error == nil {
-		p.check(db, opRaw)
-	}
-}
-
-func (p *Plugin) beforeUpdate(db *gorm.DB) {
-	if db.Error == nil {
-		p.check(db, opUpdate)
-	}
-}
-
-func (p *Plugin) beforeDelete(db *gorm.DB) {
-	if db.Error == nil {
-		p.check(db, opDelete)
 	}
 }
 
@@ -104,7 +97,7 @@ func (p *Plugin) check(db *gorm.DB, op string) {
 		return
 	}
 	t, err := p.target(db)
-	if err == nil && !p.idle() {
+	if err == nil {
 		err = p.confine(db, op, t)
 	}
 	if err != nil {
@@ -146,6 +139,7 @@ func (p *Plugin) confine(db *gorm.DB, op string, t target) error {
 		if err := w.protectSet(t); err != nil {
 			return err
 		}
+		w.makeRoom(4)
 	case opDelete:
 		w.completeKeys(t.model)
 	}

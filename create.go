@@ -2,6 +2,7 @@ package tenancy
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 
 	"gorm.io/gorm"
@@ -11,24 +12,20 @@ import (
 
 // beforeCreate looks at the rows again after the model's hooks, and holds upserts and references inside the tenant.
 func (p *Plugin) beforeCreate(db *gorm.DB) {
-	if db.Error != nil {
-		return
-	}
-	stmt := db.Statement
 	if err := p.guardCreate(db); err != nil {
-		refuse(db, opCreate, stmt.Table, err)
+		refuse(db, opCreate, db.Statement.Table, err)
 	}
 }
 
 func (p *Plugin) guardCreate(db *gorm.DB) error {
 	stmt := db.Statement
+	a := accessOf(stmt.Context)
+	if a.mode == modeBypass || a.mode == modeInternal {
+		return nil
+	}
 	t, err := p.target(db)
 	if err != nil {
 		return err
-	}
-	a := accessOf(stmt.Context)
-	if a.mode == modeBypass || a.mode == modeInternal || p.idle() {
-		return nil
 	}
 	w, err := p.newWall(db, a)
 	if err != nil && t.model.confined() {
@@ -57,11 +54,13 @@ func (p *Plugin) guardCreate(db *gorm.DB) error {
 	if w.siloed {
 		return nil
 	}
-	if insert, ok := stmt.Clauses["INSERT"].Expression.(clause.Insert); ok && strings.Contains(strings.ToUpper(insert.Modifier), "REPLACE") {
-		return fmt.Errorf("%w: REPLACE deletes whichever row has the key; use clause.OnConflict", ErrUnconfined)
+	if len(stmt.Clauses) > 0 {
+		if err := w.guardConflict(t); err != nil {
+			return err
+		}
 	}
-	if err := w.guardConflict(t); err != nil {
-		return err
+	if stmt.ReflectValue.Kind() == reflect.Struct && stmt.Schema != nil {
+		w.makeRoom(len(stmt.Schema.DBNames))
 	}
 	return w.references(t.model, func() []rowValue { return rowsOf(stmt) })
 }
@@ -117,8 +116,11 @@ func (w *wall) assigned(v any) error {
 	return w.value(v)
 }
 
-// guardConflict keeps an upsert away from rows of other tenants.
+// guardConflict keeps an upsert away from rows of other tenants, and refuses REPLACE.
 func (w *wall) guardConflict(t target) error {
+	if insert, ok := w.stmt.Clauses["INSERT"].Expression.(clause.Insert); ok && strings.Contains(strings.ToUpper(insert.Modifier), "REPLACE") {
+		return fmt.Errorf("%w: REPLACE deletes whichever row has the key; use clause.OnConflict", ErrUnconfined)
+	}
 	c, ok := w.stmt.Clauses["ON CONFLICT"]
 	if !ok {
 		return nil
@@ -245,9 +247,12 @@ func onDuplicateKey(c clause.Clause) clause.Clause {
 
 // afterCreate tells an upsert that met another tenant's row from one that worked.
 func (p *Plugin) afterCreate(db *gorm.DB) {
+	if db.DryRun {
+		return
+	}
 	stmt := db.Statement
 	c, upsert := stmt.Clauses["ON CONFLICT"]
-	if db.Error != nil || !upsert || db.DryRun {
+	if !upsert {
 		return
 	}
 	a := accessOf(stmt.Context)

@@ -26,8 +26,9 @@ type Plugin struct {
 	isolation Isolation
 	config    config
 
-	models sync.Map // *schema.Schema → *model
-	tables sync.Map // lower-case table name → *model
+	models sync.Map    // *schema.Schema → *model
+	first  firstModels // some of models; written with p.mu held
+	tables sync.Map    // lower-case table name → *model
 
 	columns sync.Map // columnType → a *model with such a tenant column
 
@@ -142,14 +143,20 @@ func (p *Plugin) Initialize(db *gorm.DB) error {
 	if err := p.attach(db); err != nil {
 		return err
 	}
-	if v, ok := p.strategy.(Verifier); ok {
-		if err := v.Verify(db, p); err != nil {
-			return fmt.Errorf("tenancy: verify the %s strategy: %w", p.strategy.Name(), err)
-		}
+	if err := p.Declare(db); err != nil {
+		return err
+	}
+	v, ok := p.strategy.(Verifier)
+	if !ok {
+		return nil
+	}
+	if err := v.Verify(db, p); err != nil {
+		return fmt.Errorf("tenancy: verify the %s strategy: %w", p.strategy.Name(), err)
 	}
 	return nil
 }
 
+// attach puts both walls under db.
 func (p *Plugin) attach(db *gorm.DB) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -160,32 +167,20 @@ func (p *Plugin) attach(db *gorm.DB) error {
 		p.separate(db)
 	}
 	p.guardOnDuplicateKey(db)
-	if err := p.register(db); err != nil {
-		return err
-	}
+	return p.register(db)
+}
+
+// Declare reads the models given to [OwnedModels] and [CentralModels] as db names them. It neither changes db nor asks
+// the database. db.Use calls it; migrators that run before db.Use do, too, to know [Plugin.OwnedTables]. It fails as
+// db.Use would, for example with [ErrUndeclared]. It may be called several times and is safe for concurrent use.
+func (p *Plugin) Declare(db *gorm.DB) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	return p.declare(db)
 }
 
 // OwnedModels returns the models that were declared with the option of that name. Safe for concurrent use.
 func (p *Plugin) OwnedModels() []any { return slices.Clone(p.config.owned) }
-
-// Tables returns the names of the tables known to be owned, join tables included, and of those known to be central,
-// sorted. They are complete for declared models. Safe for concurrent use.
-func (p *Plugin) Tables() (owned, central []string) {
-	p.models.Range(func(_, v any) bool {
-		switch m := v.(*model); {
-		case m.kind == kindUndeclared:
-		case m.confined():
-			owned = append(owned, m.table)
-		default:
-			central = append(central, m.table)
-		}
-		return true
-	})
-	slices.Sort(owned)
-	slices.Sort(central)
-	return slices.Compact(owned), slices.Compact(central)
-}
 
 // guardOnDuplicateKey makes MySQL's upsert keep foreign rows as they are: ON DUPLICATE KEY UPDATE has no WHERE.
 func (p *Plugin) guardOnDuplicateKey(db *gorm.DB) {
@@ -200,9 +195,16 @@ func (p *Plugin) guardOnDuplicateKey(db *gorm.DB) {
 	}
 }
 
-// idle reports whether there is nothing to hold: no table is owned and none has to be declared.
-func (p *Plugin) idle() bool {
-	return p.config.allowUndeclared && !p.owns.Load() && !p.isolation.Connections
+// idle reports, where no model has to be declared, whether there is nothing to hold: no table is owned. It looks at the
+// statement's model first, which may turn out to be the first owned one.
+func (p *Plugin) idle(db *gorm.DB) bool {
+	if p.owns.Load() || p.isolation.Connections {
+		return false
+	}
+	if s := db.Statement.Schema; s != nil && p.first.get(s) == nil {
+		p.modelOf(db, s)
+	}
+	return !p.owns.Load()
 }
 
 func (p *Plugin) reportBypass(ctx context.Context, a *access, op, table string) {

@@ -12,9 +12,6 @@ var errUnreadable = fmt.Errorf("%w: the SQL text holds several statements, unbal
 
 // guardRaw judges SQL the caller wrote in full.
 func (p *Plugin) guardRaw(db *gorm.DB) error {
-	if p.idle() {
-		return nil
-	}
 	stmt := db.Statement
 	a := accessOf(stmt.Context)
 	switch a.mode {

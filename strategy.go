@@ -44,17 +44,17 @@ type Strategy interface {
 	Route(ctx context.Context, id ID) (Route, error)
 }
 
+// Verifier is an optional power of a [Strategy]: a check of the database at start-up. The plugin calls it for every
+// *gorm.DB it is used on, after Attach and after reading the declared models (see [Plugin.OwnedTables]). An error makes
+// db.Use fail; it names the table or the role that is wrong and the call that mends it.
+type Verifier interface {
+	Verify(db *gorm.DB, p *Plugin) error
+}
+
 // Provisioner is an optional power of a [Strategy]: it makes and removes the place a tenant's rows live in.
 type Provisioner interface {
 	// Provision makes the place. It is idempotent: after a crash half way, calling it again finishes the work.
 	Provision(ctx context.Context, id ID) error
 	// Deprovision removes the place and everything in it. It refuses anything Provision did not make.
 	Deprovision(ctx context.Context, id ID) error
-}
-
-// Verifier is an optional power of a [Strategy] that depends on how the database is set up.
-type Verifier interface {
-	// Verify looks whether db is as the strategy needs it. It is called at the end of every db.Use, replicas of dbresolver
-	// included, when the models of p are known. An error makes db.Use fail; it names what is wrong and how to mend it.
-	Verify(db *gorm.DB, p *Plugin) error
 }

@@ -106,12 +106,17 @@ func (w *wall) where(t target, more []clause.Expression) error {
 	}
 	if g := group(user); g != nil {
 		exprs = append(exprs, g)
-		if w.stmt.Vars == nil {
-			w.stmt.Vars = make([]any, 0, 4) // one allocation where growing from nothing takes three
-		}
+		w.makeRoom(4)
 	}
 	w.stmt.Clauses["WHERE"] = clause.Clause{Name: "WHERE", Expression: clause.Where{Exprs: exprs}}
 	return nil
+}
+
+// makeRoom prepares the statement for n values: one allocation, where growing from nothing takes three for four.
+func (w *wall) makeRoom(n int) {
+	if w.stmt.Vars == nil {
+		w.stmt.Vars = make([]any, 0, n)
+	}
 }
 
 // conditions returns what the caller wrote in WHERE, without the predicate of an earlier run of the same statement.
@@ -325,7 +330,7 @@ func (s joinScope) Build(b clause.Builder) {
 		_, _ = stmt.WriteString("1 = 1")
 		return
 	}
-	m.write(stmt, stmt.Table, clause.Column{Table: stmt.Table, Name: m.column})
+	m.write(stmt, stmt.Table)
 }
 
 // permitJoin refuses join types whose ON does not confine the joined table: the rows without a partner come anyway.

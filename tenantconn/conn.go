@@ -9,23 +9,33 @@ import (
 	"github.com/gorm-tenancy/tenancy"
 )
 
-// session applies routes to one physical connection. It is used by one goroutine at a time.
+// session applies routes to what stands behind one connection of database/sql. It is used by one goroutine at a time.
 type session interface {
-	// apply makes the route hold for the next driver call, which runs text.
-	apply(ctx context.Context, r Route, text string) error
-	// leave ends what apply began. An error means that the connection must not be used again.
-	leave(ctx context.Context) error
+	// apply makes the route hold for the next driver call, which runs text, and returns the connection to make it on.
+	apply(ctx context.Context, r Route, text string) (driver.Conn, error)
+	// leave ends what apply began; failed is the error of the call. An error means that nothing is known of the connection
+	// any more.
+	leave(ctx context.Context, failed error) error
 	// begin opens a transaction in which the route holds.
 	begin(ctx context.Context, r Route, opts driver.TxOptions) (driver.Tx, error)
 	// inTransaction reports whether the server has a transaction open, as far as can be known.
 	inTransaction() bool
-	// perTenant reports that a prepared statement serves only the tenant it was prepared for.
-	perTenant() bool
+	// prepare returns a statement on the connection that apply returned. The session keeps it.
+	prepare(ctx context.Context, c driver.Conn, s *stmt, r Route) (driver.Stmt, error)
+	// unprepare is called when the statement is closed.
+	unprepare(driver.Stmt) error
+	// ping asks whether the server is there.
+	ping(ctx context.Context) error
+	// bare returns the driver's own connection, if there is one now.
+	bare() driver.Conn
+	// reset is called before the connection is used again, and valid before it is kept for that.
+	reset(ctx context.Context) error
+	valid() bool
+	close() error
 }
 
 // conn is the connection database/sql sees. Like every driver.Conn it is used by one goroutine at a time.
 type conn struct {
-	driver.Conn
 	wall    Wall
 	session session
 
@@ -46,16 +56,17 @@ var (
 )
 
 // confine runs one driver call, which sends text, inside the route of its context.
-func (c *conn) confine(ctx context.Context, text string, call func(Route) error) error {
+func (c *conn) confine(ctx context.Context, text string, call func(driver.Conn, Route) error) error {
 	r, err := c.admit(ctx, text)
 	if err != nil {
 		return err
 	}
-	if err := c.session.apply(ctx, r, text); err != nil {
+	inner, err := c.session.apply(ctx, r, text)
+	if err != nil {
 		return err
 	}
-	err = call(r)
-	if after := c.session.leave(ctx); after != nil {
+	err = call(inner, r)
+	if after := c.session.leave(ctx, err); after != nil {
 		c.broken = true
 		if err == nil {
 			err = after
@@ -90,12 +101,15 @@ var errOtherTransaction = fmt.Errorf("%w: the open transaction was begun for som
 
 // ExecContext runs a statement inside the tenant of ctx.
 func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (res driver.Result, err error) {
-	inner, ok := c.Conn.(driver.ExecerContext)
-	if !ok {
-		return nil, driver.ErrSkip // database/sql prepares instead
-	}
-	err = c.confine(ctx, query, func(Route) (err error) {
-		res, err = inner.ExecContext(ctx, query, args)
+	err = c.confine(ctx, query, func(inner driver.Conn, _ Route) (err error) {
+		e, ok := inner.(driver.ExecerContext)
+		if !ok {
+			return driver.ErrSkip // database/sql prepares instead
+		}
+		if args, err = checked(inner, nil, args); err != nil {
+			return err
+		}
+		res, err = e.ExecContext(ctx, query, args)
 		return err
 	})
 	return res, err
@@ -103,19 +117,29 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 
 // QueryContext runs a query inside the tenant of ctx.
 func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (rows driver.Rows, err error) {
-	inner, ok := c.Conn.(driver.QueryerContext)
-	if !ok {
-		return nil, driver.ErrSkip
-	}
-	err = c.confine(ctx, query, func(Route) (err error) {
-		rows, err = inner.QueryContext(ctx, query, args)
+	err = c.confine(ctx, query, func(inner driver.Conn, _ Route) (err error) {
+		q, ok := inner.(driver.QueryerContext)
+		if !ok {
+			return driver.ErrSkip
+		}
+		if args, err = checked(inner, nil, args); err != nil {
+			return err
+		}
+		rows, err = q.QueryContext(ctx, query, args)
 		return err
 	})
-	if err != nil && rows != nil {
-		_ = rows.Close()
-		rows = nil
+	return rowsOrError(rows, err)
+}
+
+// rowsOrError closes rows that nobody will get.
+func rowsOrError(rows driver.Rows, err error) (driver.Rows, error) {
+	if err == nil {
+		return rows, nil
 	}
-	return rows, err
+	if rows != nil {
+		_ = rows.Close()
+	}
+	return nil, err
 }
 
 // Prepare is called by nobody: database/sql prefers PrepareContext. Without a context there is no tenant.
@@ -126,7 +150,10 @@ func (c *conn) Prepare(query string) (driver.Stmt, error) {
 // PrepareContext prepares a statement inside the tenant of ctx. Each execution asks for its own tenant again.
 func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
 	s := &stmt{conn: c, query: query}
-	err := c.confine(ctx, query, func(r Route) error { return s.prepare(ctx, r) })
+	err := c.confine(ctx, query, func(inner driver.Conn, r Route) (err error) {
+		s.last, err = c.session.prepare(ctx, inner, s, r)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -169,20 +196,10 @@ func (t *tx) Rollback() error {
 func (c *conn) release() { c.pin, c.managed = nil, false }
 
 // Ping asks whether the server is there. It needs no tenant, because it reaches no data.
-func (c *conn) Ping(ctx context.Context) error {
-	if inner, ok := c.Conn.(driver.Pinger); ok {
-		return inner.Ping(ctx)
-	}
-	return nil
-}
+func (c *conn) Ping(ctx context.Context) error { return c.session.ping(ctx) }
 
-// CheckNamedValue leaves arguments to the driver.
-func (c *conn) CheckNamedValue(v *driver.NamedValue) error {
-	if inner, ok := c.Conn.(driver.NamedValueChecker); ok {
-		return inner.CheckNamedValue(v)
-	}
-	return driver.ErrSkip
-}
+// CheckNamedValue takes every argument: what the driver says of it is known when its connection is (see checked).
+func (c *conn) CheckNamedValue(*driver.NamedValue) error { return nil }
 
 // ResetSession is the driver's own. Nothing of the wall hangs on it: database/sql ignores most of its errors and does not
 // call it for fresh connections.
@@ -191,41 +208,42 @@ func (c *conn) ResetSession(ctx context.Context) error {
 		return driver.ErrBadConn
 	}
 	c.release()
-	if inner, ok := c.Conn.(driver.SessionResetter); ok {
-		return inner.ResetSession(ctx)
-	}
-	return nil
+	return c.session.reset(ctx)
 }
 
 // IsValid keeps a connection out of the pool whose state is not known.
-func (c *conn) IsValid() bool {
-	if c.broken {
-		return false
-	}
-	if inner, ok := c.Conn.(driver.Validator); ok {
-		return inner.IsValid()
-	}
-	return true
-}
+func (c *conn) IsValid() bool { return !c.broken && c.session.valid() }
+
+// Close closes the connection.
+func (c *conn) Close() error { return c.session.close() }
 
 // connector makes confined connections.
 type connector struct {
 	wall    Wall
 	driver  driver.Driver
-	connect func(ctx context.Context, w Wall) (driver.Conn, session, error)
+	connect func(ctx context.Context) (session, error)
+	end     func() error // of what the connections share; may be nil
 }
 
 // Connect opens a connection. It belongs to no tenant: database/sql opens connections with a context of its own.
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
-	inner, s, err := c.connect(ctx, c.wall)
+	s, err := c.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &conn{Conn: inner, wall: c.wall, session: s}, nil
+	return &conn{wall: c.wall, session: s}, nil
 }
 
 // Driver returns a driver that marks the *sql.DB as confined (see [Confined]).
 func (c *connector) Driver() driver.Driver { return confinedDriver{c.driver} }
+
+// Close is called by (*sql.DB).Close.
+func (c *connector) Close() error {
+	if c.end == nil {
+		return nil
+	}
+	return c.end()
+}
 
 // confinedDriver refuses the way round the wall that (*sql.DB).Driver().Open would be.
 type confinedDriver struct{ inner driver.Driver }

@@ -44,7 +44,7 @@ func InTransaction(ctx context.Context, db *sql.DB, f func(*pgx.Conn) error) err
 // its settings are the DSN's, no tenant's.
 func Unwrap(driverConn any) any {
 	if c, ok := driverConn.(*conn); ok {
-		return c.Conn
+		return c.session.bare()
 	}
 	return driverConn
 }

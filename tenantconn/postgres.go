@@ -36,13 +36,13 @@ func OpenPostgres(config *pgx.ConnConfig, wall Wall, options ...stdlib.OptionOpe
 	return sql.OpenDB(&connector{
 		wall:   wall,
 		driver: stdlib.GetDefaultDriver(),
-		connect: func(ctx context.Context, w Wall) (driver.Conn, session, error) {
-			return connectPostgres(ctx, config, w, options)
+		connect: func(ctx context.Context) (session, error) {
+			return connectPostgres(ctx, config, wall, options)
 		},
 	}), nil
 }
 
-func connectPostgres(ctx context.Context, config *pgx.ConnConfig, wall Wall, options []stdlib.OptionOpenDB) (driver.Conn, session, error) {
+func connectPostgres(ctx context.Context, config *pgx.ConnConfig, wall Wall, options []stdlib.OptionOpenDB) (session, error) {
 	config = config.Copy()
 	var ri *rider
 	var frontend *pgproto3.Frontend
@@ -53,38 +53,45 @@ func connectPostgres(ctx context.Context, config *pgx.ConnConfig, wall Wall, opt
 	}
 	inner, err := stdlib.GetConnector(*config, options...).Connect(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	c, ok := inner.(*stdlib.Conn)
 	if !ok || frontend == nil || c.Conn().PgConn().Frontend() != frontend {
 		_ = inner.Close()
-		return nil, nil, errors.New("tenantconn: an option replaced pgx's frontend, through which the settings travel")
+		return nil, errors.New("tenantconn: an option replaced pgx's frontend, through which the settings travel")
 	}
-	return inner, &postgresSession{conn: c, rider: ri, wall: wall}, nil
+	return &postgresSession{fixed: fixed{inner}, pgx: c, rider: ri, wall: wall}, nil
 }
 
 // postgresSession lets the settings ride with the statements of one connection.
 type postgresSession struct {
-	conn  *stdlib.Conn
+	fixed
+	pgx   *stdlib.Conn
 	rider *rider
 	wall  Wall
 	undo  bool // the settings were made for the session and must be reset
 }
 
-func (s *postgresSession) inTransaction() bool { return s.conn.Conn().PgConn().TxStatus() != 'I' }
+func (s *postgresSession) inTransaction() bool { return s.pgx.Conn().PgConn().TxStatus() != 'I' }
 
-func (s *postgresSession) perTenant() bool { return false } // PostgreSQL plans again when search_path changes
+// prepare prepares once: PostgreSQL plans a statement again when search_path changes.
+func (s *postgresSession) prepare(ctx context.Context, c driver.Conn, st *stmt, _ Route) (driver.Stmt, error) {
+	if st.last != nil {
+		return st.last, nil
+	}
+	return prepareOn(ctx, c, st.query)
+}
 
-func (s *postgresSession) apply(ctx context.Context, r Route, text string) error {
+func (s *postgresSession) apply(ctx context.Context, r Route, text string) (driver.Conn, error) {
 	if s.inTransaction() {
-		return nil // set when it began
+		return s.conn, nil // set when it began
 	}
 	if !refusesTransaction(text) {
 		s.rider.arm(r.Values)
-		return nil
+		return s.conn, nil
 	}
 	if s.wall.Pooled {
-		return fmt.Errorf("%w: behind a pooler the settings end with the transaction, in which this command cannot run; "+
+		return nil, fmt.Errorf("%w: behind a pooler the settings end with the transaction, in which this command cannot run; "+
 			"run it on a direct connection", tenancy.ErrUnconfined)
 	}
 	s.undo = true
@@ -93,13 +100,13 @@ func (s *postgresSession) apply(ctx context.Context, r Route, text string) error
 		set.WriteString(s.rider.simple[i])
 		set.WriteString(literal(v) + ", false)")
 	}
-	_, err := s.conn.ExecContext(ctx, set.String(), nil)
-	return err
+	_, err := s.pgx.ExecContext(ctx, set.String(), nil)
+	return s.conn, err
 }
 
-func (s *postgresSession) leave(ctx context.Context) error {
+func (s *postgresSession) leave(ctx context.Context, _ error) error {
 	s.rider.disarm()
-	if !s.undo || s.conn.Conn().IsClosed() {
+	if !s.undo || s.pgx.Conn().IsClosed() {
 		return nil
 	}
 	s.undo = false
@@ -107,7 +114,7 @@ func (s *postgresSession) leave(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	for _, name := range s.wall.Settings {
-		if _, err := s.conn.ExecContext(ctx, "reset "+pgx.Identifier(strings.Split(name, ".")).Sanitize(), nil); err != nil {
+		if _, err := s.pgx.ExecContext(ctx, "reset "+pgx.Identifier(strings.Split(name, ".")).Sanitize(), nil); err != nil {
 			return fmt.Errorf("tenantconn: take the settings back: %w", err)
 		}
 	}
@@ -117,5 +124,5 @@ func (s *postgresSession) leave(ctx context.Context) error {
 func (s *postgresSession) begin(ctx context.Context, r Route, opts driver.TxOptions) (driver.Tx, error) {
 	s.rider.armBegin(r.Values)
 	defer s.rider.disarm()
-	return s.conn.BeginTx(ctx, opts)
+	return s.pgx.BeginTx(ctx, opts)
 }

@@ -6,13 +6,13 @@ import (
 	"errors"
 )
 
-// stmt is a prepared statement. It belongs to no tenant: each execution asks its own context, and is prepared again for
-// another tenant where the database fixes names when it prepares (MySQL).
+// stmt is a prepared statement. It belongs to no tenant: each execution asks its own context, and the session says which
+// statement of the driver that means.
 type stmt struct {
 	conn  *conn
 	query string
-	inner driver.Stmt
-	owner Route // whom inner was prepared for
+	last  driver.Stmt // that was prepared or executed; of sessions with one connection
+	owner Route       // whom last was prepared for
 }
 
 var (
@@ -21,47 +21,33 @@ var (
 	_ driver.NamedValueChecker = (*stmt)(nil)
 )
 
-// prepare prepares the statement for a route that holds already.
-func (s *stmt) prepare(ctx context.Context, r Route) error {
-	if s.inner != nil {
-		if !s.conn.session.perTenant() || s.owner.same(r) {
-			return nil
-		}
-		_ = s.inner.Close()
-		s.inner = nil
-	}
-	var err error
-	if p, ok := s.conn.Conn.(driver.ConnPrepareContext); ok {
-		s.inner, err = p.PrepareContext(ctx, s.query)
-	} else {
-		s.inner, err = s.conn.Conn.Prepare(s.query)
-	}
-	s.owner = r
-	return err
-}
-
 // run executes the statement inside the tenant of ctx.
-func (s *stmt) run(ctx context.Context, call func() error) error {
-	return s.conn.confine(ctx, s.query, func(r Route) error {
-		if err := s.prepare(ctx, r); err != nil {
+func (s *stmt) run(ctx context.Context, args []driver.NamedValue, call func(driver.Stmt, []driver.NamedValue) error) error {
+	return s.conn.confine(ctx, s.query, func(c driver.Conn, r Route) (err error) {
+		inner, err := s.conn.session.prepare(ctx, c, s, r)
+		if err != nil {
 			return err
 		}
-		return call()
+		s.last = inner
+		if args, err = checked(c, inner, args); err != nil {
+			return err
+		}
+		return call(inner, args)
 	})
 }
 
 // ExecContext executes the statement inside the tenant of ctx.
 func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (res driver.Result, err error) {
-	err = s.run(ctx, func() (err error) {
-		if inner, ok := s.inner.(driver.StmtExecContext); ok {
-			res, err = inner.ExecContext(ctx, args)
+	err = s.run(ctx, args, func(inner driver.Stmt, args []driver.NamedValue) (err error) {
+		if e, ok := inner.(driver.StmtExecContext); ok {
+			res, err = e.ExecContext(ctx, args)
 			return err
 		}
 		values, err := positional(args)
 		if err != nil {
 			return err
 		}
-		res, err = s.inner.Exec(values) //nolint:staticcheck // drivers without contexts have nothing else
+		res, err = inner.Exec(values) //nolint:staticcheck // drivers without contexts have nothing else
 		return err
 	})
 	return res, err
@@ -69,23 +55,19 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (res d
 
 // QueryContext queries inside the tenant of ctx.
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (rows driver.Rows, err error) {
-	err = s.run(ctx, func() (err error) {
-		if inner, ok := s.inner.(driver.StmtQueryContext); ok {
-			rows, err = inner.QueryContext(ctx, args)
+	err = s.run(ctx, args, func(inner driver.Stmt, args []driver.NamedValue) (err error) {
+		if q, ok := inner.(driver.StmtQueryContext); ok {
+			rows, err = q.QueryContext(ctx, args)
 			return err
 		}
 		values, err := positional(args)
 		if err != nil {
 			return err
 		}
-		rows, err = s.inner.Query(values) //nolint:staticcheck // drivers without contexts have nothing else
+		rows, err = inner.Query(values) //nolint:staticcheck // drivers without contexts have nothing else
 		return err
 	})
-	if err != nil && rows != nil {
-		_ = rows.Close()
-		rows = nil
-	}
-	return rows, err
+	return rowsOrError(rows, err)
 }
 
 // Exec is called by nobody: without a context there is no tenant.
@@ -93,6 +75,25 @@ func (s *stmt) Exec([]driver.Value) (driver.Result, error) { return nil, errNoCo
 
 // Query is called by nobody: without a context there is no tenant.
 func (s *stmt) Query([]driver.Value) (driver.Rows, error) { return nil, errNoContext }
+
+// Close closes the statement.
+func (s *stmt) Close() error {
+	if s.last == nil {
+		return nil
+	}
+	return s.conn.session.unprepare(s.last)
+}
+
+// NumInput returns the number of arguments, or -1.
+func (s *stmt) NumInput() int {
+	if s.last == nil {
+		return -1
+	}
+	return s.last.NumInput()
+}
+
+// CheckNamedValue takes every argument; see checked.
+func (s *stmt) CheckNamedValue(*driver.NamedValue) error { return nil }
 
 var (
 	errNoContext = errors.New("tenantconn: use ExecContext and QueryContext: the tenant is in the context")
@@ -110,33 +111,10 @@ func positional(args []driver.NamedValue) ([]driver.Value, error) {
 	return values, nil
 }
 
-// Close closes the statement.
-func (s *stmt) Close() error {
-	if s.inner == nil {
-		return nil
+// prepareOn prepares a statement on a driver's connection.
+func prepareOn(ctx context.Context, c driver.Conn, query string) (driver.Stmt, error) {
+	if p, ok := c.(driver.ConnPrepareContext); ok {
+		return p.PrepareContext(ctx, query)
 	}
-	return s.inner.Close()
-}
-
-// NumInput returns the number of arguments, or -1.
-func (s *stmt) NumInput() int {
-	if s.inner == nil {
-		return -1
-	}
-	return s.inner.NumInput()
-}
-
-// CheckNamedValue leaves arguments to the driver.
-func (s *stmt) CheckNamedValue(v *driver.NamedValue) error {
-	if inner, ok := s.inner.(driver.NamedValueChecker); ok {
-		return inner.CheckNamedValue(v)
-	}
-	if inner, ok := s.inner.(driver.ColumnConverter); ok { //nolint:staticcheck // as database/sql does
-		value, err := inner.ColumnConverter(v.Ordinal - 1).ConvertValue(v.Value)
-		if err == nil {
-			v.Value = value
-		}
-		return err
-	}
-	return s.conn.CheckNamedValue(v)
+	return c.Prepare(query)
 }

@@ -23,12 +23,12 @@ func OpenTracked(base driver.Connector, wall Wall, statement func(values []strin
 	return sql.OpenDB(&connector{
 		wall:   wall,
 		driver: base.Driver(),
-		connect: func(ctx context.Context, _ Wall) (driver.Conn, session, error) {
+		connect: func(ctx context.Context) (session, error) {
 			inner, err := base.Connect(ctx)
 			if err != nil {
-				return nil, nil, err
+				return nil, err
 			}
-			return inner, &trackedSession{conn: inner, statement: statement}, nil
+			return &trackedSession{fixed: fixed{inner}, statement: statement}, nil
 		},
 	}), nil
 }
@@ -40,41 +40,47 @@ func UseDatabase(values []string) string {
 
 // trackedSession remembers what the connection was set to.
 type trackedSession struct {
-	conn      driver.Conn
+	fixed
 	statement func([]string) string
 	current   *Route // nil: not known
 }
 
-func (s *trackedSession) apply(ctx context.Context, r Route, _ string) error {
+func (s *trackedSession) apply(ctx context.Context, r Route, _ string) (driver.Conn, error) {
 	if s.current != nil && s.current.same(r) {
-		return nil
+		return s.conn, nil
 	}
 	s.current = nil // until the database has said yes
 	if err := execText(ctx, s.conn, s.statement(r.Values)); err != nil {
-		return err
+		return nil, err
 	}
 	s.current = &r
-	return nil
+	return s.conn, nil
 }
 
-func (s *trackedSession) leave(context.Context) error { return nil }
+func (s *trackedSession) leave(context.Context, error) error { return nil }
 
 func (s *trackedSession) inTransaction() bool { return false } // drivers do not tell
 
-// perTenant: MySQL binds the tables of a prepared statement to the database it was prepared in.
-func (s *trackedSession) perTenant() bool { return true }
+// prepare prepares again for another tenant: MySQL binds the tables of a prepared statement to the database it was
+// prepared in.
+func (s *trackedSession) prepare(ctx context.Context, c driver.Conn, st *stmt, r Route) (driver.Stmt, error) {
+	if st.last != nil && st.owner.same(r) {
+		return st.last, nil
+	}
+	if st.last != nil {
+		_ = st.last.Close()
+		st.last = nil
+	}
+	st.owner = r
+	return prepareOn(ctx, c, st.query)
+}
 
 func (s *trackedSession) begin(ctx context.Context, r Route, opts driver.TxOptions) (driver.Tx, error) {
-	if err := s.apply(ctx, r, ""); err != nil {
+	c, err := s.apply(ctx, r, "")
+	if err != nil {
 		return nil, err
 	}
-	if b, ok := s.conn.(driver.ConnBeginTx); ok {
-		return b.BeginTx(ctx, opts)
-	}
-	if opts.Isolation != driver.IsolationLevel(sql.LevelDefault) || opts.ReadOnly {
-		return nil, errors.New("tenantconn: the driver does not know transaction options")
-	}
-	return s.conn.Begin() //nolint:staticcheck // the driver has nothing else
+	return beginOn(ctx, c, opts)
 }
 
 // execText runs a statement without arguments on a driver's connection.

@@ -15,9 +15,10 @@ import (
 // DSN's own search_path, or on MySQL in the DSN's database; when the table name of an owned model names a schema; and on
 // MySQL when that of a central model names none. The plugin calls it at the end of db.Use.
 func (s *Strategy) Verify(db *gorm.DB, p *tenancy.Plugin) error {
-	owned, central := p.Tables()
-	for _, table := range owned {
-		if strings.Contains(table, ".") {
+	var owned []string
+	for _, t := range p.OwnedTables() {
+		owned = append(owned, t.Name)
+		if table := t.Name; strings.Contains(table, ".") {
 			return fmt.Errorf("%w: %q is owned, but its name says where it is: take the schema out of TableName, the connection adds the tenant's",
 				tenancy.ErrUnconfined, table)
 		}
@@ -36,7 +37,7 @@ func (s *Strategy) Verify(db *gorm.DB, p *tenancy.Plugin) error {
 	}
 	defer tx.Rollback()
 	if db.Name() == "mysql" {
-		return verifyMySQL(ctx, tx, owned, central)
+		return verifyMySQL(ctx, tx, owned, p.CentralTables())
 	}
 	return s.verifyPostgres(ctx, tx, owned)
 }

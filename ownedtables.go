@@ -1,0 +1,72 @@
+package tenancy
+
+import (
+	"slices"
+	"strings"
+
+	"gorm.io/gorm/schema"
+)
+
+// OwnedTable describes a table whose rows belong to tenants, for strategies and migrators.
+type OwnedTable struct {
+	// Name is the table as the model names it, with its schema if it does.
+	Name string
+	// Schema is the model's. Its ModelType is made by GORM for automatic join tables.
+	Schema *schema.Schema
+	// Column is the tenant column and Field what writes it. Both are empty for join tables without one, and where tenants
+	// have tables of their own and the model has no tenant field.
+	Column string
+	Field  *schema.Field
+	// Links are the references through which a join table without a tenant column is owned: its rows belong to the tenant
+	// of the rows they link. Empty for other tables.
+	Links []OwnedLink
+}
+
+// OwnedLink is a foreign key of a join table to an owned table.
+type OwnedLink struct {
+	// Columns of the join table refer, in this order, to References of the owned table Table.
+	Columns, References []string
+	Table               string
+}
+
+// OwnedTables lists the owned tables the plugin knows, by name: those of declared models and of what their relations
+// lead to, and those of models GORM has seen since. It is empty before db.Use or [Plugin.Declare]. Safe for concurrent
+// use.
+func (p *Plugin) OwnedTables() []OwnedTable {
+	var tables []OwnedTable
+	for _, m := range p.known(func(m *model) bool { return m.kind == kindOwned || m.kind == kindLink }) {
+		t := OwnedTable{Name: m.table, Schema: m.schema, Column: m.column, Field: m.field}
+		for _, side := range m.sides {
+			t.Links = append(t.Links, OwnedLink{Columns: names(side.child), References: names(side.parent), Table: side.target.Table})
+		}
+		tables = append(tables, t)
+	}
+	return tables
+}
+
+// CentralTables lists the names of the tables declared central, and with [AllowUndeclared] of those that GORM has seen and
+// nobody declared. Safe for concurrent use.
+func (p *Plugin) CentralTables() []string {
+	var tables []string
+	for _, m := range p.known(func(m *model) bool { return m.kind == kindCentral }) {
+		tables = append(tables, m.table)
+	}
+	return tables
+}
+
+// known lists one model for each table, by name.
+func (p *Plugin) known(want func(*model) bool) []*model {
+	byTable := map[string]*model{}
+	p.tables.Range(func(_, v any) bool {
+		if m := v.(*model); want(m) {
+			byTable[tableKey(m.table)] = m
+		}
+		return true
+	})
+	models := make([]*model, 0, len(byTable))
+	for _, m := range byTable {
+		models = append(models, m)
+	}
+	slices.SortFunc(models, func(a, b *model) int { return strings.Compare(a.table, b.table) })
+	return models
+}
