@@ -48,13 +48,16 @@ func unprepared(db *gorm.DB) *gorm.DB {
 	}
 	db = db.Session(&gorm.Session{Context: db.Statement.Context})
 	db.Config.PrepareStmt = false
-	switch pool := db.Statement.ConnPool.(type) {
-	case *gorm.PreparedStmtDB:
-		db.Statement.ConnPool = pool.ConnPool
-	case *gorm.PreparedStmtTX:
-		db.Statement.ConnPool = pool.Tx
+	for { // a prepared session of a prepared db is twice so
+		switch pool := db.Statement.ConnPool.(type) {
+		case *gorm.PreparedStmtDB:
+			db.Statement.ConnPool = pool.ConnPool
+		case *gorm.PreparedStmtTX:
+			db.Statement.ConnPool = pool.Tx
+		default:
+			return db
+		}
 	}
-	return db
 }
 
 // SavePoint is called by GORM.
