@@ -396,8 +396,10 @@ func TestMariaProvision(t *testing.T) {
 	m := bareMaria(t, gorm.Config{})
 	proxy := newSevering(t, servers.MariaDB(t).Addr())
 	strategy := schema.New(schema.Prefix(m.name + "_"))
-	_, err := m.open(strings.Replace(m.dsn, servers.MariaDB(t).Addr(), proxy.Addr().String(), 1), gorm.Config{}, strategy)
+	db, err := m.open(strings.Replace(m.dsn, servers.MariaDB(t).Addr(), proxy.Addr().String(), 1), gorm.Config{}, strategy)
 	must(t, err)
+	pool, _ := db.DB()
+	pool.SetMaxOpenConns(1) // it needs no second one
 	ctx := context.Background()
 	all := "ballots ballot_members members options"
 	for n := int64(0); ; n += 3 { // each crash costs a reconnection

@@ -61,6 +61,8 @@ func TestProvisionTrips(t *testing.T) {
 		proxy = wire.New(t, servers.Postgres(t).Addr())
 		return strings.Replace(dsn, servers.Postgres(t).Addr(), proxy.Addr(), 1)
 	}})
+	pool, _ := e.db.DB()
+	pool.SetMaxOpenConns(1) // it needs no second one
 	must(t, e.strategy.Provision(context.Background(), "a"))
 	first := proxy.Trips()
 	proxy.Reset()

@@ -73,6 +73,10 @@ func denied(t *testing.T, e *env) {
 			}
 		}
 	})
+	must(t, a.Exec("CREATE TEMP TABLE kept AS SELECT title FROM polls").Error)
+	if err := e.db.WithContext(as("b")).Raw("SELECT title FROM kept").Scan(&[]string{}).Error; err == nil {
+		t.Error("b read a's temporary table")
+	}
 	if got := e.query("SELECT coalesce(string_agg(relacl::text, ' '), '') FROM pg_class WHERE relname = 'polls'"); strings.Contains(got, "{=r") || strings.Contains(got, ",=r") {
 		t.Error("everybody may read: " + got)
 	}
