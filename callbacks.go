@@ -20,7 +20,7 @@ type pipeline struct {
 // own, because gorm.DeletedAt builds its SQL inside gorm:delete.
 func (p *Plugin) register(db *gorm.DB) error {
 	cb := db.Callback()
-	for _, l := range []pipeline{
+	pipelines := []pipeline{
 		{"tenancy:query", cb.Query().Before("gorm:query").Register, p.beforeQuery, false},
 		{"tenancy:row", cb.Row().Before("gorm:row").Register, p.beforeRow, false},
 		{"tenancy:raw", cb.Raw().Before("gorm:raw").Register, p.beforeRaw, false},
@@ -29,7 +29,15 @@ func (p *Plugin) register(db *gorm.DB) error {
 		{"tenancy:verify", cb.Create().After("gorm:create").Before("gorm:save_after_associations").Register, p.afterCreate, true},
 		{"tenancy:update", cb.Update().Before("gorm:update").Register, p.beforeUpdate, false},
 		{"tenancy:delete", cb.Delete().Before("gorm:delete").Register, p.beforeDelete, false},
-	} {
+	}
+	if p.isolation.Connections {
+		pipelines = append(pipelines,
+			pipeline{"tenancy:central_create", cb.Create().Before("gorm:begin_transaction").Register, p.beforeTransaction, false},
+			pipeline{"tenancy:central_update", cb.Update().Before("gorm:begin_transaction").Register, p.beforeTransaction, false},
+			pipeline{"tenancy:central_delete", cb.Delete().Before("gorm:begin_transaction").Register, p.beforeTransaction, false},
+		)
+	}
+	for _, l := range pipelines {
 		if err := l.register(l.name, p.unlessIdle(l)); err != nil {
 			return fmt.Errorf("tenancy: register %s: %w", l.name, err)
 		}
@@ -51,6 +59,17 @@ func (p *Plugin) beforeQuery(db *gorm.DB)  { p.check(db, opQuery) }
 func (p *Plugin) beforeRaw(db *gorm.DB)    { p.check(db, opRaw) }
 func (p *Plugin) beforeUpdate(db *gorm.DB) { p.check(db, opUpdate) }
 func (p *Plugin) beforeDelete(db *gorm.DB) { p.check(db, opDelete) }
+
+// beforeTransaction says for whom a write of a central table runs: GORM begins a transaction around it, which the
+// connection must let in, before the other callbacks.
+func (p *Plugin) beforeTransaction(db *gorm.DB) {
+	if accessOf(db.Statement.Context).mode != modeNone {
+		return
+	}
+	if t, err := p.target(db); err == nil {
+		p.centralise(db.Statement, t)
+	}
+}
 
 func (p *Plugin) beforeRow(db *gorm.DB) {
 	p.check(db, opQuery)

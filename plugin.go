@@ -182,24 +182,6 @@ func (p *Plugin) Declare(db *gorm.DB) error {
 // OwnedModels returns the models that were declared with the option of that name. Safe for concurrent use.
 func (p *Plugin) OwnedModels() []any { return slices.Clone(p.config.owned) }
 
-// Tables returns the names of the tables known to be owned, join tables included, and of those known to be central,
-// sorted. They are complete for declared models. Safe for concurrent use.
-func (p *Plugin) Tables() (owned, central []string) {
-	p.models.Range(func(_, v any) bool {
-		switch m := v.(*model); {
-		case m.kind == kindUndeclared:
-		case m.confined():
-			owned = append(owned, m.table)
-		default:
-			central = append(central, m.table)
-		}
-		return true
-	})
-	slices.Sort(owned)
-	slices.Sort(central)
-	return slices.Compact(owned), slices.Compact(central)
-}
-
 // guardOnDuplicateKey makes MySQL's upsert keep foreign rows as they are: ON DUPLICATE KEY UPDATE has no WHERE.
 func (p *Plugin) guardOnDuplicateKey(db *gorm.DB) {
 	key := reflect.ValueOf(db.ClauseBuilders).Pointer()

@@ -9,6 +9,7 @@ var wrapper = docstest.Wrapper{
 	Packages: map[string]string{
 		"tenancy": module,
 		"shared":  module + "/strategies/shared",
+		"schema":  module + "/strategies/schema",
 		"httpmw":  module + "/httpmw",
 		"ginmw":   module + "/ginmw",
 
@@ -37,6 +38,7 @@ var wrapper = docstest.Wrapper{
 			var err error
 			var id tenancy.ID
 			var logger *slog.Logger
+			var strategy *schema.Strategy
 			var w http.ResponseWriter
 			var r *http.Request
 			var mux *http.ServeMux
