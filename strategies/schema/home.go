@@ -117,5 +117,6 @@ func (h home) migrate(ctx context.Context, id tenancy.ID, on gorm.ConnPool) erro
 
 // foreign is ErrForeign with what to do.
 func foreign(what, name, adopt string) error {
-	return fmt.Errorf("%w: %s %q; choose another id, or if it holds this tenant adopt it with: %s", ErrForeign, what, name, adopt)
+	return fmt.Errorf("%w: %s %q; choose another id, or if it holds this tenant adopt it with: %s",
+		ErrForeign, what, name, adopt)
 }

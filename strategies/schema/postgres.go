@@ -45,7 +45,8 @@ func schemaOf(ctx context.Context, tx *sql.Tx, id tenancy.ID, name string) (exis
 	}
 	// A statement of its own: its snapshot must be younger than the lock.
 	var comment sql.NullString
-	err = tx.QueryRowContext(ctx, "SELECT obj_description(oid, 'pg_namespace') FROM pg_catalog.pg_namespace WHERE nspname = $1", name).Scan(&comment)
+	err = tx.QueryRowContext(ctx, "SELECT obj_description(oid, 'pg_namespace') FROM pg_catalog.pg_namespace WHERE nspname = $1",
+		name).Scan(&comment)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return false, nil
@@ -66,7 +67,8 @@ func lock(ctx context.Context, tx *sql.Tx, name string) error {
 // build makes the schema and its tables. It returns the recorded DDL when there was none yet.
 func (s *Strategy) build(ctx context.Context, tx *sql.Tx, h home, id tenancy.ID, name string) (script string, err error) {
 	tail, _ := s.paths()
-	head := fmt.Sprintf("CREATE SCHEMA %[1]s;\nCOMMENT ON SCHEMA %[1]s IS %[2]s;\nSET LOCAL search_path = %[1]s%[3]s;\n", quote(name), text(mark(id)), tail)
+	head := fmt.Sprintf("CREATE SCHEMA %[1]s;\nCOMMENT ON SCHEMA %[1]s IS %[2]s;\nSET LOCAL search_path = %[1]s%[3]s;\n",
+		quote(name), text(mark(id)), tail)
 	if _, err := tx.ExecContext(ctx, head+h.script); err != nil || h.script != "" {
 		return "", err
 	}
@@ -114,7 +116,8 @@ func dropSchema(ctx context.Context, tx *sql.Tx, name string) error {
 		return err
 	}
 	if len(outside) > 0 {
-		return fmt.Errorf("%w: outside the schema %q depend on it: %s; drop them first", ErrForeign, name, strings.Join(outside, "; "))
+		return fmt.Errorf("%w: outside the schema %q depend on it: %s; drop them first",
+			ErrForeign, name, strings.Join(outside, "; "))
 	}
 	_, err = tx.ExecContext(ctx, "DROP SCHEMA "+quote(name)+" CASCADE")
 	return err
@@ -128,10 +131,14 @@ const dependents = `WITH ns AS (SELECT oid, nspname FROM pg_namespace WHERE nspn
 	UNION ALL SELECT 'pg_type'::regclass, t.oid FROM pg_type t, ns WHERE typnamespace = ns.oid
 	UNION ALL SELECT 'pg_proc'::regclass, p.oid FROM pg_proc p, ns WHERE pronamespace = ns.oid
 	UNION ALL SELECT 'pg_constraint'::regclass, c.oid FROM pg_constraint c, ns WHERE connamespace = ns.oid
-	UNION ALL SELECT 'pg_rewrite'::regclass, r.oid FROM pg_rewrite r JOIN pg_class c ON c.oid = ev_class, ns WHERE relnamespace = ns.oid
-	UNION ALL SELECT 'pg_attrdef'::regclass, d.oid FROM pg_attrdef d JOIN pg_class c ON c.oid = adrelid, ns WHERE relnamespace = ns.oid
-	UNION ALL SELECT 'pg_trigger'::regclass, t.oid FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid, ns WHERE relnamespace = ns.oid
-	UNION ALL SELECT 'pg_policy'::regclass, p.oid FROM pg_policy p JOIN pg_class c ON c.oid = polrelid, ns WHERE relnamespace = ns.oid
+	UNION ALL SELECT 'pg_rewrite'::regclass, r.oid FROM pg_rewrite r JOIN pg_class c ON c.oid = ev_class, ns
+		WHERE relnamespace = ns.oid
+	UNION ALL SELECT 'pg_attrdef'::regclass, d.oid FROM pg_attrdef d JOIN pg_class c ON c.oid = adrelid, ns
+		WHERE relnamespace = ns.oid
+	UNION ALL SELECT 'pg_trigger'::regclass, t.oid FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid, ns
+		WHERE relnamespace = ns.oid
+	UNION ALL SELECT 'pg_policy'::regclass, p.oid FROM pg_policy p JOIN pg_class c ON c.oid = polrelid, ns
+		WHERE relnamespace = ns.oid
 )
 SELECT DISTINCT pg_describe_object(d.classid, d.objid, 0) FROM pg_depend d
 	JOIN inside i ON i.classid = d.refclassid AND i.objid = d.refobjid, ns, LATERAL pg_identify_object(d.classid, d.objid, 0) o
