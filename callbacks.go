@@ -11,45 +11,47 @@ type pipeline struct {
 	name     string
 	register func(name string, fn func(*gorm.DB)) error
 	fn       func(*gorm.DB)
+	failed   bool // runs for a statement that has failed, too
 }
 
 // register puts the wall into GORM's pipelines. The positions are promises: queries before GORM adds the soft-delete
-// and primary-key conditions and builds; create twice, so that hooks see the tenant and cannot change it; update and
-// delete directly before GORM's own, because gorm.DeletedAt builds its SQL inside gorm:delete.
+// and primary-key conditions and builds; create twice, so that hooks see the tenant and cannot change it, and once more while
+// its transaction can be rolled back and nothing of its associations is saved; update and delete directly before GORM's
+// own, because gorm.DeletedAt builds its SQL inside gorm:delete.
 func (p *Plugin) register(db *gorm.DB) error {
 	cb := db.Callback()
 	pipelines := []pipeline{
-		{"tenancy:query", cb.Query().Before("gorm:query").Register, p.beforeQuery},
-		{"tenancy:row", cb.Row().Before("gorm:row").Register, p.beforeRow},
-		{"tenancy:raw", cb.Raw().Before("gorm:raw").Register, p.beforeRaw},
-		{"tenancy:stamp", cb.Create().Before("gorm:before_create").Register, p.stamp},
-		{"tenancy:create", cb.Create().Before("gorm:create").Register, p.beforeCreate},
-		{"tenancy:verify", cb.Create().After("gorm:create").Register, p.afterCreate},
-		{"tenancy:update", cb.Update().Before("gorm:update").Register, p.beforeUpdate},
-		{"tenancy:delete", cb.Delete().Before("gorm:delete").Register, p.beforeDelete},
+		{"tenancy:query", cb.Query().Before("gorm:query").Register, p.beforeQuery, false},
+		{"tenancy:row", cb.Row().Before("gorm:row").Register, p.beforeRow, false},
+		{"tenancy:raw", cb.Raw().Before("gorm:raw").Register, p.beforeRaw, false},
+		{"tenancy:stamp", cb.Create().Before("gorm:before_create").Register, p.stamp, false},
+		{"tenancy:create", cb.Create().Before("gorm:create").Register, p.beforeCreate, false},
+		{"tenancy:verify", cb.Create().After("gorm:create").Before("gorm:save_after_associations").Register, p.afterCreate, true},
+		{"tenancy:update", cb.Update().Before("gorm:update").Register, p.beforeUpdate, false},
+		{"tenancy:delete", cb.Delete().Before("gorm:delete").Register, p.beforeDelete, false},
 	}
 	if p.isolation.Connections {
 		pipelines = append(pipelines,
-			pipeline{"tenancy:central_create", cb.Create().Before("gorm:begin_transaction").Register, p.beforeTransaction},
-			pipeline{"tenancy:central_update", cb.Update().Before("gorm:begin_transaction").Register, p.beforeTransaction},
-			pipeline{"tenancy:central_delete", cb.Delete().Before("gorm:begin_transaction").Register, p.beforeTransaction},
+			pipeline{"tenancy:central_create", cb.Create().Before("gorm:begin_transaction").Register, p.beforeTransaction, false},
+			pipeline{"tenancy:central_update", cb.Update().Before("gorm:begin_transaction").Register, p.beforeTransaction, false},
+			pipeline{"tenancy:central_delete", cb.Delete().Before("gorm:begin_transaction").Register, p.beforeTransaction, false},
 		)
 	}
 	for _, l := range pipelines {
-		if err := l.register(l.name, p.unlessIdle(l.fn)); err != nil {
+		if err := l.register(l.name, p.unlessIdle(l)); err != nil {
 			return fmt.Errorf("tenancy: register %s: %w", l.name, err)
 		}
 	}
 	return nil
 }
 
-// unlessIdle leaves alone a statement that has failed already, and one that there is nothing to hold for.
-func (p *Plugin) unlessIdle(fn func(*gorm.DB)) func(*gorm.DB) {
+// unlessIdle leaves alone a statement that there is nothing to hold for, and one that has failed already.
+func (p *Plugin) unlessIdle(l pipeline) func(*gorm.DB) {
 	return func(db *gorm.DB) {
-		if db.Error != nil || p.config.allowUndeclared && p.idle(db) {
+		if db.Error != nil && !l.failed || p.config.allowUndeclared && p.idle(db) {
 			return
 		}
-		fn(db)
+		l.fn(db)
 	}
 }
 
@@ -183,6 +185,7 @@ func refuse(db *gorm.DB, op, table string, err error) {
 	err = &StatementError{Op: op, Table: table, Err: err}
 	_ = db.AddError(err)
 	db.Statement.SQL.Reset()
-	db.Statement.SQL.WriteString("SELECT ?")
-	db.Statement.Vars = []any{&poison{err: err}}
+	db.Statement.SQL.WriteString("SELECT ")
+	db.Statement.Vars = nil
+	db.Statement.AddVar(db.Statement, &poison{err: err}) // in the dialect's form: what PostgreSQL cannot parse hides the refusal
 }

@@ -23,7 +23,7 @@ type notComparable struct {
 // Databases opened with copies of one Config share GORM's schemas, and with them the plugin's models.
 func TestKeptColumnOfAnotherDialector(t *testing.T) {
 	t.Parallel()
-	db, _ := openEmpty(t, tenancy.OwnedModels(&Pet{}))
+	db, _ := openEmpty(t, onSQLite, tenancy.OwnedModels(&Pet{}))
 	const backticks, doubles = "SELECT * FROM `pets` WHERE `pets`.`tenant_id` = ?", `SELECT * FROM "pets" WHERE "pets"."tenant_id" = ?`
 	built := func(db *gorm.DB, want string) {
 		t.Helper()
@@ -46,7 +46,7 @@ func TestKeptColumnOfAnotherDialector(t *testing.T) {
 
 func TestKeptColumnNotComparableFirst(t *testing.T) {
 	t.Parallel()
-	db, _ := openEmpty(t, tenancy.OwnedModels(&Pet{}))
+	db, _ := openEmpty(t, onSQLite, tenancy.OwnedModels(&Pet{}))
 	config := *db.Config
 	other, err := gorm.Open(notComparable{doubleQuotes: doubleQuotes{db.Dialector}}, &config)
 	if err != nil {
@@ -69,7 +69,7 @@ type UserLanguage struct {
 // A join model seen before GORM knows what it links is refused; from then on it is held through the rows it links.
 func TestKeptJudgementOfJoinModel(t *testing.T) {
 	t.Parallel()
-	db, e := openEmpty(t, tenancy.CentralModels(&Tag{}))
+	db, e := openEmpty(t, onSQLite, tenancy.CentralModels(&Tag{}))
 	admin := db.WithContext(bypass("create tables"))
 	e.must("tables", admin.Exec("CREATE TABLE user_languages (user_id integer, language_id integer)").Error)
 	e.must("tables", admin.Exec("CREATE TABLE users (id integer, tenant_id text)").Error)
@@ -106,7 +106,7 @@ func TestKeptIdlenessEnds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			db, e := openEmpty(t, tenancy.AllowUndeclared())
+			db, e := openEmpty(t, onSQLite, tenancy.AllowUndeclared())
 			for _, sql := range []string{
 				"CREATE TABLE languages (id integer, tenant_id text, name text)", "INSERT INTO languages VALUES (1, 'a', 'a1'), (2, 'b', 'b1')",
 			} {

@@ -191,7 +191,7 @@ func (p *Plugin) guardOnDuplicateKey(db *gorm.DB) {
 	}
 	p.guarded[key] = true
 	db.ClauseBuilders["ON CONFLICT"] = func(c clause.Clause, b clause.Builder) {
-		build(onDuplicateKey(c), b)
+		build(onDuplicateKey(c, b), b)
 	}
 }
 

@@ -192,14 +192,19 @@ func (*deferred) Value() (driver.Value, error) { return nil, ErrNoTenant }
 // Format keeps logs readable.
 func (*deferred) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("<no tenant>")) }
 
-// resolve gives the sub-queries built so far the tenant of the statement around them.
+// resolve gives the sub-queries built so far the tenant of the statement around them, which fails if one was refused.
 func resolve(stmt *gorm.Statement, a *access) {
-	if a.mode != modeTenant {
-		return
-	}
 	for i, v := range stmt.Vars {
-		if d, ok := v.(*deferred); ok {
-			stmt.Vars[i] = d.resolved(stmt.DB, a)
+		switch v := v.(type) {
+		case *deferred:
+			if a.mode == modeTenant {
+				stmt.Vars[i] = v.resolved(stmt.DB, a)
+			}
+		case *poison:
+			// PostgreSQL may find the text wrong before anybody looks at the values. Row() needs the statement to run.
+			if rows, isRow := stmt.DB.Get("rows"); !isRow || rows == true {
+				_ = stmt.AddError(v.err)
+			}
 		}
 	}
 }
@@ -229,6 +234,10 @@ type resolving struct{ clause.Expression }
 
 func (r resolving) Build(b clause.Builder) {
 	r.Expression.Build(b)
+	r.resolve(b)
+}
+
+func (resolving) resolve(b clause.Builder) {
 	if stmt, ok := b.(*gorm.Statement); ok && stmt.Context != nil {
 		resolve(stmt, accessOf(stmt.Context))
 	}

@@ -192,7 +192,7 @@ func checkBound(stmt *gorm.Statement, a *access) (found bool, err error) {
 				return false, a.noTenant()
 			}
 			stmt.Vars[i] = v.resolved(stmt.DB, a)
-			found = true
+			found = found || v.model == nil // a sub-query's own tenant says nothing of the text around it
 		case *poison:
 			return false, v.err
 		}

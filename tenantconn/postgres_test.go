@@ -441,3 +441,26 @@ func TestNothingLeftBehind(t *testing.T) {
 		}
 	})
 }
+
+// TestDoubtInTransactions: what got past the screen and changed the settings of a transaction holds for itself at most. The
+// statement here is one that the screen cannot see through: a function stored in the database.
+func TestDoubtInTransactions(t *testing.T) {
+	t.Parallel()
+	through(t, func(t *testing.T, f fixture) {
+		if f.mode.session {
+			return // documented: Session believes its memory
+		}
+		db := f.open()
+		f.exec(tenancy.Bypass(context.Background(), "test"), db, "CREATE PROCEDURE shared.spoof() LANGUAGE plpgsql AS "+
+			"'BEGIN PERFORM set_config(''search_path'', ''t_b'', true); END'")
+		tx, err := db.BeginTx(asA, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tx.Rollback()
+		f.wantOwner(asA, tx, "a")
+		f.exec(asA, tx, "CALL shared.spoof()")
+		f.wantOwner(asA, tx, "a")
+		f.wantOwner(asA, tx, "a")
+	})
+}

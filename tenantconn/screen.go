@@ -32,12 +32,43 @@ func (w Wall) screen(text string) error {
 		case "discard", "use", "do", "load":
 			return errSettings
 		}
+		if w.RowsOnly && word != "set" && word != "reset" && !aboutRows(word) {
+			return errRowsOnly
+		}
 	}
 	return nil
 }
 
-// sets reports whether text names set_config, a function that runs SQL given as a string, or a name in an escaped
-// spelling that could be either.
+var errRowsOnly = fmt.Errorf("%w: inside a tenant only statements about rows run, no DDL and no TRUNCATE; run it under tenancy.Bypass",
+	tenancy.ErrUnconfined)
+
+// aboutRows reports whether a statement's first word begins one that reads or writes rows, or moves a transaction.
+func aboutRows(word string) bool {
+	switch word {
+	case "", "begin", "start", "commit", "end", "rollback", "abort", "savepoint", "release", "prepare", "execute", "deallocate",
+		"explain", "copy", "merge", "declare", "fetch", "move", "close", "lock", "show", "listen", "unlisten", "notify", "call":
+		return true
+	}
+	return plain(word)
+}
+
+// plain reports whether a statement's first word begins one that cannot change a setting but by a function.
+func plain(word string) bool {
+	switch word {
+	case "select", "insert", "update", "delete", "with", "values", "table":
+		return true
+	}
+	return false
+}
+
+// harmless reports whether text is one statement that is plain or moves a savepoint.
+func harmless(text string) bool {
+	word, rest := firstWord(text)
+	return !strings.Contains(rest, ";") && (plain(word) || word == "savepoint" || word == "release" || word == "rollback")
+}
+
+// sets reports whether text names set_config, the view through which settings can be written, the rider's own statement,
+// a function that runs SQL given as a string, or a name in an escaped spelling that could be any of them.
 func sets(text string) bool {
 	for i := 0; i < len(text); i++ {
 		var names []string
@@ -47,7 +78,9 @@ func sets(text string) bool {
 		case 'q':
 			names = []string{"query_to_xml"}
 		case 't':
-			names = []string{"ts_stat", "ts_rewrite"}
+			names = []string{"ts_stat", "ts_rewrite", statementName}
+		case 'p':
+			names = []string{"pg_settings"}
 		case 'u':
 			names = []string{`u&"`}
 		}

@@ -33,31 +33,34 @@ func TestScreen(t *testing.T) {
 		`SELECT U&"set\005fconfig"('search_path', 'b', true)`: true,
 		"SELECT query_to_xml('SELECT set' || '_config(...)', true, true, '')": true,
 		"SELECT * FROM ts_stat('SELECT ...')":                                 true,
-		"SET app = 'x'":                                                       true,
-		"RESET app.tenant_id":                                                 true,
-		"set search_path = b":                                                 true,
-		"SET LOCAL search_path = b":                                           true,
-		"SET SCHEMA 'b'":                                                      true,
-		"SET SESSION AUTHORIZATION b":                                         true,
-		"SET ROLE b":                                                          true,
-		"RESET ROLE":                                                          true,
-		"RESET ALL":                                                           true,
-		`SET "search_path" = b`:                                               true,
-		"SET @a = 1":                                                          true,
-		"DISCARD TEMP":                                                        true,
-		"USE b":                                                               true,
-		"DO $$ BEGIN END $$":                                                  true,
-		"LOAD 'x'":                                                            true,
-		"ALTER ROLE app SET search_path = b":                                  true,
-		"ALTER DATABASE x SET search_path = b":                                true,
-		"ALTER SYSTEM SET search_path = b":                                    true,
-		"SELECT set_config('search_path', 'b', true)":                         true,
-		"select Set_Config ('search_path', 'b', true)":                        true,
-		"SELECT 1; SET ROLE b":                                                true,
-		"/* a */ -- b\n ( ; SET ROLE b":                                       true,
-		"/* /* */ SET ROLE b -- */":                                           true,
-		"/* /* */ */ SET ROLE b":                                              true,
-		"/*!50000 SET ROLE b */":                                              true,
+		"EXPLAIN ANALYZE EXECUTE tenancy_settings('b')":                       true,
+		`CREATE TEMP TABLE y AS EXECUTE "tenancy_settings"('b')`:              true,
+		"UPDATE pg_settings SET setting = 'b' WHERE name = 'search_path'":     true,
+		"SET app = 'x'":                        true,
+		"RESET app.tenant_id":                  true,
+		"set search_path = b":                  true,
+		"SET LOCAL search_path = b":            true,
+		"SET SCHEMA 'b'":                       true,
+		"SET SESSION AUTHORIZATION b":          true,
+		"SET ROLE b":                           true,
+		"RESET ROLE":                           true,
+		"RESET ALL":                            true,
+		`SET "search_path" = b`:                true,
+		"SET @a = 1":                           true,
+		"DISCARD TEMP":                         true,
+		"USE b":                                true,
+		"DO $$ BEGIN END $$":                   true,
+		"LOAD 'x'":                             true,
+		"ALTER ROLE app SET search_path = b":   true,
+		"ALTER DATABASE x SET search_path = b": true,
+		"ALTER SYSTEM SET search_path = b":     true,
+		"SELECT set_config('search_path', 'b', true)":  true,
+		"select Set_Config ('search_path', 'b', true)": true,
+		"SELECT 1; SET ROLE b":                         true,
+		"/* a */ -- b\n ( ; SET ROLE b":                true,
+		"/* /* */ SET ROLE b -- */":                    true,
+		"/* /* */ */ SET ROLE b":                       true,
+		"/*!50000 SET ROLE b */":                       true,
 	} {
 		if err := w.screen(text); errors.Is(err, tenancy.ErrUnconfined) != refused {
 			t.Errorf("%s: %v", text, err)
@@ -93,4 +96,19 @@ func FuzzScreen(f *testing.F) {
 			t.Errorf("what follows hides the statement: %q", junk)
 		}
 	})
+}
+
+func TestRowsOnly(t *testing.T) {
+	t.Parallel()
+	w := Wall{Settings: []string{"app.tenant_id"}, RowsOnly: true}
+	for text, refused := range map[string]bool{
+		"SELECT 1": false, "WITH x AS (SELECT 1) SELECT * FROM x": false, "(SELECT 1) UNION SELECT 2": false, "-- c\nTABLE t": false,
+		"SAVEPOINT s": false, "COPY t TO STDOUT": false, "EXPLAIN SELECT 1": false, "SET LOCAL lock_timeout = 1": false, "SELECT 1;": false,
+		"ALTER TABLE t DISABLE ROW LEVEL SECURITY": true, "TRUNCATE t": true, "CREATE POLICY p ON t": true, "SELECT 1; DROP TABLE t": true,
+		"GRANT ALL ON t TO x": true, "CREATE TEMP TABLE t AS SELECT 1": true, "VACUUM t": true, "COMMENT ON TABLE t IS 'x'": true,
+	} {
+		if err := w.screen(text); errors.Is(err, tenancy.ErrUnconfined) != refused {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
 }

@@ -28,9 +28,7 @@ var wrapper = docstest.Wrapper{
 		"postgres": "gorm.io/driver/postgres",
 		"mysql":    "gorm.io/driver/mysql",
 
-		"gin":  "github.com/gin-gonic/gin",
-		"chi":  "github.com/go-chi/chi/v5",
-		"echo": "github.com/labstack/echo/v4",
+		"gin": "github.com/gin-gonic/gin",
 	},
 	Preambles: map[string]string{
 		"": `
@@ -77,7 +75,5 @@ var wrapper = docstest.Wrapper{
 			var engine *gin.Engine
 			var c *gin.Context
 		`,
-		"chi":  `var router *chi.Mux`,
-		"echo": `var server *echo.Echo`,
 	},
 }
