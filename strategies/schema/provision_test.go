@@ -174,7 +174,9 @@ func TestForeign(t *testing.T) {
 		"no mark":        "CREATE SCHEMA tenant_x; CREATE TABLE tenant_x.polls (id int)",
 		"empty":          "CREATE SCHEMA tenant_x",
 		"another tenant": "CREATE SCHEMA tenant_x; COMMENT ON SCHEMA tenant_x IS 'tenancy:y'",
-		"another use":    "CREATE SCHEMA tenant_x; COMMENT ON SCHEMA tenant_x IS 'reports'",
+		"stranger's function": "CREATE SCHEMA tenant_x; GRANT USAGE ON SCHEMA tenant_x TO PUBLIC; " +
+			"CREATE FUNCTION tenant_x.obj_description(oid, text) RETURNS text LANGUAGE sql AS $$ SELECT 'tenancy:x'::text $$",
+		"another use": "CREATE SCHEMA tenant_x; COMMENT ON SCHEMA tenant_x IS 'reports'",
 	} {
 		e.exec(prepare)
 		before := e.shape("tenant_x")
