@@ -85,7 +85,7 @@ func (s *postgresSession) prepare(ctx context.Context, c driver.Conn, st *stmt, 
 
 func (s *postgresSession) apply(ctx context.Context, r Route, text string) (driver.Conn, error) {
 	if s.inTransaction() { // set when it began
-		if s.doubt && !s.wall.Session {
+		if s.doubt && r.Tenant != "" && !s.wall.Session { // others may change their settings
 			s.rider.arm(r.Values)
 		}
 		s.doubt = s.doubt || !harmless(text)

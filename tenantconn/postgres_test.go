@@ -155,7 +155,7 @@ func TestWithoutTenant(t *testing.T) {
 			if _, err := db.ExecContext(ctx, "SELECT 1"); !errors.Is(err, tenancy.ErrNoTenant) {
 				t.Errorf("%s: exec: %v", name, err)
 			}
-			if _, err := db.QueryContext(ctx, "SELECT 1"); !errors.Is(err, tenancy.ErrNoTenant) { //nolint:sqlclosecheck // it fails
+			if _, err := db.QueryContext(ctx, "SELECT 1"); !errors.Is(err, tenancy.ErrNoTenant) {
 				t.Errorf("%s: rows: %v", name, err)
 			}
 		}
@@ -278,7 +278,7 @@ func TestErrorsDoNotConfuse(t *testing.T) {
 				t.Error("a duplicate was inserted")
 			}
 			f.wantOwner(asB, db, "b")
-			if _, err := db.QueryContext(asA, "SELECT * FROM nothing WHERE id = $1", 1); err == nil { //nolint:sqlclosecheck // it fails
+			if _, err := db.QueryContext(asA, "SELECT * FROM nothing WHERE id = $1", 1); err == nil {
 				t.Error("no error")
 			}
 			rows, err := db.QueryContext(asB, "SELECT 1 / (3 - n) FROM generate_series(1, 5) n WHERE n > $1", 0)

@@ -17,7 +17,8 @@ func (w Wall) screen(text string) error {
 	if sets(text) {
 		return errSettings
 	}
-	for rest := text; rest != ""; _, rest, _ = strings.Cut(rest, ";") {
+	quotes := simpleQuotes(text)
+	for rest := text; rest != ""; rest = nextStatement(rest, quotes) {
 		var word string
 		switch word, rest = firstWord(rest); word {
 		case "set", "reset":
@@ -37,6 +38,42 @@ func (w Wall) screen(text string) error {
 		}
 	}
 	return nil
+}
+
+// simpleQuotes reports whether the quotes in text mean the same to every database: no backslashes, no dollar quotes and no
+// comments are near them.
+func simpleQuotes(text string) bool {
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '\\', c == '#', c == '-' && strings.HasPrefix(text[i:], "--"), c == '/' && strings.HasPrefix(text[i:], "/*"):
+			return false
+		case c == '$' && (i+1 == len(text) || text[i+1] < '0' || text[i+1] > '9'):
+			return false
+		}
+	}
+	return true
+}
+
+// nextStatement returns what follows the next semicolon: outside quotes where those can be read, and otherwise any, which
+// shows more to the screen and not less.
+func nextStatement(text string, quotes bool) string {
+	if !quotes {
+		_, rest, _ := strings.Cut(text, ";")
+		return rest
+	}
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; c {
+		case ';':
+			return text[i+1:]
+		case '\'', '"', '`':
+			end := strings.IndexByte(text[i+1:], c)
+			if end < 0 {
+				return ""
+			}
+			i += 1 + end
+		}
+	}
+	return ""
 }
 
 var errRowsOnly = fmt.Errorf("%w: inside a tenant only statements about rows run, no DDL and no TRUNCATE; run it under tenancy.Bypass",

@@ -56,11 +56,14 @@ func TestScreen(t *testing.T) {
 		"ALTER SYSTEM SET search_path = b":     true,
 		"SELECT set_config('search_path', 'b', true)":  true,
 		"select Set_Config ('search_path', 'b', true)": true,
-		"SELECT 1; SET ROLE b":                         true,
-		"/* a */ -- b\n ( ; SET ROLE b":                true,
-		"/* /* */ SET ROLE b -- */":                    true,
-		"/* /* */ */ SET ROLE b":                       true,
-		"/*!50000 SET ROLE b */":                       true,
+		"SELECT 'a; SET ROLE b'":                       false, `SELECT "x;reset all", 'it''s; use x' FROM t`: false, "SELECT $1, '; do'": false,
+		`SELECT E'\'; SET ROLE b; --'`: true, "SELECT $$'$$; SET ROLE b; --'": true, "SELECT '/*'; SET ROLE b --*/'": true,
+		"SELECT '-- ' ; SET ROLE b": true, "SELECT 'x' ; SET ROLE b": true,
+		"SELECT 1; SET ROLE b":          true,
+		"/* a */ -- b\n ( ; SET ROLE b": true,
+		"/* /* */ SET ROLE b -- */":     true,
+		"/* /* */ */ SET ROLE b":        true,
+		"/*!50000 SET ROLE b */":        true,
 	} {
 		if err := w.screen(text); errors.Is(err, tenancy.ErrUnconfined) != refused {
 			t.Errorf("%s: %v", text, err)

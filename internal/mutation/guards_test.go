@@ -57,7 +57,7 @@ var guards = []guard{
 	{"REPLACE", "create.go", `, "REPLACE") {`, `, "REPLACE") && false {`},
 	{"upserts leave foreign rows", "create.go", "conflict.Where = clause.Where{Exprs: []clause.Expression{t.model}}", "conflict.Where = clause.Where{}"},
 	{"upserts leave foreign rows on MySQL", "create.go", "	conflict.DoUpdates = updates\n", ""},
-	{"an upsert that met a foreign row is an error", "create.go", "if !conflict.DoNothing && !conditional {", "if false {"},
+	{"an upsert that met a foreign row is an error", "create.go", "if db.Error != nil || !upsert || db.DryRun {", "if upsert || db.Error != nil || !upsert || db.DryRun {"},
 	{"DoNothing that met a foreign row is an error", "create.go", "	return n > 0, err\n", "	return false, err\n"},
 	{"references stay inside", "reference.go", "if n < int64(len(keys)) {", "if false {"},
 	{"references are values", "reference.go", "if _, ok := v.(clause.Expression); ok {", "if _, ok := v.(clause.Expression); ok && false {"},

@@ -60,7 +60,7 @@ func (s *Strategy) confine(db *gorm.DB) error {
 	if err := supported(db); err != nil {
 		return err
 	}
-	wall := tenantconn.Wall{Router: s.connection, Settings: []string{setting}, Pooled: s.pooled}
+	wall := tenantconn.Wall{Router: s.connection, Settings: []string{setting}, Pooled: s.pooled, RowsOnly: true}
 	if s.bypassRole != "" {
 		wall.Settings = append(wall.Settings, "role")
 	}
