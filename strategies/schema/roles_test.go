@@ -77,7 +77,12 @@ func denied(t *testing.T, e *env) {
 			}
 		}
 	})
-	must(t, a.Exec("CREATE TEMP TABLE kept AS SELECT title FROM polls").Error)
+	if err := a.Exec("CREATE TEMP TABLE kept AS SELECT title FROM polls").Error; !errors.Is(err, tenancy.ErrUnconfined) {
+		t.Errorf("a temporary table that stays on the connection: %v", err)
+	}
+	must(t, a.Transaction(func(tx *gorm.DB) error {
+		return tx.Exec("CREATE TEMP TABLE kept ON COMMIT DROP AS SELECT title FROM polls").Error
+	}))
 	if err := e.db.WithContext(as("b")).Raw("SELECT title FROM kept").Scan(&[]string{}).Error; err == nil {
 		t.Error("b read a's temporary table")
 	}
