@@ -86,7 +86,9 @@ func (p place) dsn(b *testing.B, roundTrip time.Duration) string {
 	return strings.Replace(p.server.DSN(servers.App, p.name), p.server.Addr(), proxy.Addr(), 1)
 }
 
-func withSearchPath(dsn string) string { return dsn + "&search_path=" + url.QueryEscape("tenant_t0,public") }
+func withSearchPath(dsn string) string {
+	return dsn + "&search_path=" + url.QueryEscape("tenant_t0,public")
+}
 
 func confined(opts ...schema.Option) gorm.Plugin {
 	return tenancy.New(schema.New(opts...), tenancy.OwnedModels(&Note{}))
