@@ -22,6 +22,9 @@ func (p *Plugin) register(db *gorm.DB) error {
 		{"tenancy:query", cb.Query().Before("gorm:query").Register, p.beforeQuery},
 		{"tenancy:row", cb.Row().Before("gorm:row").Register, p.beforeRow},
 		{"tenancy:raw", cb.Raw().Before("gorm:raw").Register, p.beforeRaw},
+		{"tenancy:central_create", cb.Create().Before("gorm:begin_transaction").Register, p.beforeTransaction},
+		{"tenancy:central_update", cb.Update().Before("gorm:begin_transaction").Register, p.beforeTransaction},
+		{"tenancy:central_delete", cb.Delete().Before("gorm:begin_transaction").Register, p.beforeTransaction},
 		{"tenancy:stamp", cb.Create().Before("gorm:before_create").Register, p.stamp},
 		{"tenancy:create", cb.Create().Before("gorm:create").Register, p.beforeCreate},
 		{"tenancy:verify", cb.Create().After("gorm:create").Register, p.afterCreate},
@@ -33,6 +36,17 @@ func (p *Plugin) register(db *gorm.DB) error {
 		}
 	}
 	return nil
+}
+
+// beforeTransaction says for whom a write of a central table runs: GORM begins a transaction around it, which the
+// connection must let in, before the other callbacks.
+func (p *Plugin) beforeTransaction(db *gorm.DB) {
+	if db.Error != nil || !p.isolation.Connections || accessOf(db.Statement.Context).mode != modeNone {
+		return
+	}
+	if t, err := p.target(db); err == nil {
+		p.centralise(db.Statement, t)
+	}
 }
 
 func (p *Plugin) beforeQuery(db *gorm.DB) {

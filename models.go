@@ -63,7 +63,7 @@ type reference struct {
 	typeVal string
 }
 
-// declare reads the models given as options. p.mu is held.
+// declare reads the models given as options. All types are known before the first relation is followed. p.mu is held.
 func (p *Plugin) declare(db *gorm.DB) error {
 	for _, v := range p.config.central {
 		s, err := parse(db, v)
@@ -71,13 +71,6 @@ func (p *Plugin) declare(db *gorm.DB) error {
 			return fmt.Errorf("tenancy: CentralModels: %w", err)
 		}
 		p.config.centralTypes[s.ModelType] = true
-	}
-	for _, v := range p.config.central {
-		s, _ := parse(db, v)
-		if m := p.publish(p.newModel(s)); m.kind != kindCentral {
-			return fmt.Errorf("tenancy: %s is both owned and central", s.Name)
-		}
-		p.relations(db, s)
 	}
 	owned := make([]*schema.Schema, len(p.config.owned))
 	for i, v := range p.config.owned {
@@ -87,6 +80,13 @@ func (p *Plugin) declare(db *gorm.DB) error {
 		}
 		owned[i] = s
 		p.config.ownedTypes[s.ModelType] = true
+	}
+	for _, v := range p.config.central {
+		s, _ := parse(db, v)
+		if m := p.publish(p.newModel(s)); m.kind != kindCentral {
+			return fmt.Errorf("tenancy: %s is both owned and central", s.Name)
+		}
+		p.relations(db, s)
 	}
 	for _, s := range owned {
 		if p.config.centralTypes[s.ModelType] {
@@ -128,7 +128,9 @@ func (p *Plugin) classify(db *gorm.DB, s *schema.Schema) *model {
 		return m.(*model)
 	}
 	m := p.newModel(s)
-	if m.kind == kindUndeclared {
+	if m.kind == kindUndeclared && !p.learning[s] {
+		p.learning[s] = true // what follows may come back here
+		defer delete(p.learning, s)
 		// A join table is known through the models it links: learn those first.
 		for _, rel := range s.Relationships.Relations {
 			if rel.Type == schema.BelongsTo {

@@ -13,6 +13,7 @@ import (
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+	"gorm.io/gorm/schema"
 )
 
 // PluginName is the name under which the plugin registers itself in gorm.Config.Plugins.
@@ -33,9 +34,10 @@ type Plugin struct {
 	owns          atomic.Bool  // some table is owned or undeclared: without one there is nothing to hold
 	relationCount atomic.Int64 // grows with refs
 
-	mu      sync.Mutex
-	refs    map[reflect.Type][]reference // guarded by mu; who points where, by the type that holds the foreign key
-	guarded map[uintptr]bool             // guarded by mu; clause builder maps whose ON CONFLICT is wrapped
+	mu       sync.Mutex
+	refs     map[reflect.Type][]reference // guarded by mu; who points where, by the type that holds the foreign key
+	learning map[*schema.Schema]bool      // guarded by mu; undeclared schemas that classify is looking at
+	guarded  map[uintptr]bool             // guarded by mu; clause builder maps whose ON CONFLICT is wrapped
 }
 
 var _ gorm.Plugin = (*Plugin)(nil)
@@ -116,6 +118,7 @@ func New(s Strategy, opts ...Option) *Plugin {
 		strategy: s,
 		config:   config{tenantField: "TenantID", ownedTypes: map[reflect.Type]bool{}, centralTypes: map[reflect.Type]bool{}},
 		refs:     map[reflect.Type][]reference{},
+		learning: map[*schema.Schema]bool{},
 		guarded:  map[uintptr]bool{},
 	}
 	for _, opt := range opts {

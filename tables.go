@@ -64,7 +64,7 @@ type frame struct {
 	selects bool // FROM names tables here, unlike in extract(year FROM x)
 	expect  bool // a table comes next
 	list    bool // inside FROM a, b
-	into    bool // behind INTO: name (a, b) is no function
+	into    bool // behind INTO and TABLE: name (a, b) is no function
 }
 
 // keyword moves the frame over a word that is part of the grammar and reports whether it was one.
@@ -81,8 +81,17 @@ func (fr *frame) keyword(tokens []token, i int) bool {
 		if i == 0 || !(tokens[i-1].is("FOR") || tokens[i-1].is("DO") || tokens[i-1].is("KEY") || tokens[i-1].is("ON")) {
 			*fr = frame{selects: true, expect: true, list: true}
 		}
-	case "JOIN", "TABLE", "STRAIGHT_JOIN":
+	case "JOIN", "STRAIGHT_JOIN":
 		fr.expect = true
+	case "TABLE":
+		fr.expect, fr.into, fr.list = true, true, true // CREATE TABLE a (b int), DROP TABLE a, b
+	case "TRUNCATE":
+		if i > 0 {
+			return false // MySQL's function
+		}
+		fr.expect, fr.list = true, true
+	case "IF":
+		return fr.into // CREATE TABLE IF NOT EXISTS
 	case "INTO":
 		fr.expect, fr.into = true, true
 	case "IN":

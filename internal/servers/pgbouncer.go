@@ -39,7 +39,7 @@ func PgBouncer(tb testing.TB, dsn string, connections int) string {
 		tb.Fatal(err)
 	}
 	p.ownedBy(tb)
-	users := fmt.Sprintf("%q \"\"\n%q \"\"\n", Superuser, App)
+	users := fmt.Sprintf("%q \"\"\n%q \"\"\n%q \"\"\n", Superuser, App, u.User.Username())
 	if err := os.WriteFile(filepath.Join(p.dir, "users"), []byte(users), 0o644); err != nil {
 		tb.Fatal(err)
 	}

@@ -1,0 +1,419 @@
+package schema_test
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"gorm.io/driver/postgres"
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+	"gorm.io/gorm/logger"
+
+	"github.com/gorm-tenancy/tenancy/strategies/schema"
+)
+
+// operation is a statement of an application that knows nothing of tenants. What it returns is compared with plain GORM's.
+type operation struct {
+	name string
+	run  func(db *gorm.DB) (any, error)
+}
+
+func found[T any](tx func(dest *T) *gorm.DB) (any, error) {
+	var v T
+	err := tx(&v).Error
+	return v, err
+}
+
+var reads = []operation{
+	{"find", func(db *gorm.DB) (any, error) {
+		return found(func(v *[]Poll) *gorm.DB { return db.Order("id").Find(v) })
+	}},
+	{"first", func(db *gorm.DB) (any, error) { return found(func(v *Poll) *gorm.DB { return db.First(v) }) }},
+	{"take by key", func(db *gorm.DB) (any, error) { return found(func(v *Choice) *gorm.DB { return db.Take(v, 2) }) }},
+	{"not there", func(db *gorm.DB) (any, error) { return found(func(v *Choice) *gorm.DB { return db.Take(v, 99) }) }},
+	{"where or", func(db *gorm.DB) (any, error) {
+		return found(func(v *[]Choice) *gorm.DB { return db.Where("votes > ?", 3).Or("poll_id = 2").Order("id").Find(v) })
+	}},
+	{"tenant column", func(db *gorm.DB) (any, error) {
+		return found(func(v *[]string) *gorm.DB { return db.Model(&Note{}).Order("id").Pluck("tenant_id", v) })
+	}},
+	{"count", func(db *gorm.DB) (any, error) {
+		return found(func(v *int64) *gorm.DB { return db.Model(&Choice{}).Count(v) })
+	}},
+	{"group", func(db *gorm.DB) (any, error) {
+		return found(func(v *[]map[string]any) *gorm.DB {
+			return db.Model(&Choice{}).Select("poll_id, sum(votes) AS n").Group("poll_id").Having("sum(votes) > 1").Order("poll_id").Find(v)
+		})
+	}},
+	{"preload", func(db *gorm.DB) (any, error) {
+		return found(func(v *[]Poll) *gorm.DB {
+			return db.Preload("Choices", "votes > 3").Preload("Voters").Preload("Tags").Preload("Plan").Order("id").Find(v)
+		})
+	}},
+	{"join owned", func(db *gorm.DB) (any, error) {
+		return found(func(v *[]Choice) *gorm.DB { return db.Joins("Poll").Order("choices.id").Find(v) })
+	}},
+	{"join central", func(db *gorm.DB) (any, error) {
+		return found(func(v *[]Poll) *gorm.DB { return db.InnerJoins("Plan").Find(v) })
+	}},
+	{"join text", func(db *gorm.DB) (any, error) {
+		return found(func(v *[]string) *gorm.DB {
+			return db.Model(&Choice{}).Joins("JOIN polls p ON p.id = choices.poll_id LEFT JOIN plans ON plans.id = p.plan_id").Order("1").Pluck("p.title || text || coalesce(plans.name, '')", v)
+		})
+	}},
+	{"sub-query", func(db *gorm.DB) (any, error) {
+		return found(func(v *[]Choice) *gorm.DB {
+			return db.Where("poll_id IN (?)", db.Model(&Poll{}).Select("id").Where("open")).Order("id").Find(v)
+		})
+	}},
+	{"derived table", func(db *gorm.DB) (any, error) {
+		return found(func(v *int64) *gorm.DB {
+			return db.Table("(?) AS c", db.Model(&Choice{}).Select("votes")).Select("sum(votes)").Scan(v)
+		})
+	}},
+	{"Table", func(db *gorm.DB) (any, error) {
+		return found(func(v *[]map[string]any) *gorm.DB { return db.Table("polls AS p").Order("p.id").Find(v) })
+	}},
+	{"undeclared table", func(db *gorm.DB) (any, error) {
+		return found(func(v *[]map[string]any) *gorm.DB { return db.Table("poll_voters").Order("voter_id").Find(v) })
+	}},
+	{"raw", func(db *gorm.DB) (any, error) {
+		return found(func(v *[]string) *gorm.DB {
+			return db.Raw("WITH c AS (SELECT * FROM choices WHERE votes > ?) SELECT text FROM c ORDER BY 1; -- end", 3).Scan(v)
+		})
+	}},
+	{"raw union", func(db *gorm.DB) (any, error) {
+		return found(func(v *[]string) *gorm.DB {
+			return db.Raw("SELECT title FROM polls UNION SELECT name FROM plans ORDER BY 1").Scan(v)
+		})
+	}},
+	{"rows", func(db *gorm.DB) (any, error) {
+		rows, err := db.Model(&Choice{}).Order("id").Rows()
+		if err != nil {
+			return nil, err
+		}
+		defer rows.Close()
+		var all []Choice
+		for rows.Next() {
+			var c Choice
+			if err := db.ScanRows(rows, &c); err != nil {
+				return nil, err
+			}
+			var poll Poll // another query while the rows are open
+			if err := db.Take(&poll, c.PollID).Error; err != nil {
+				return nil, err
+			}
+			c.Poll = &poll
+			all = append(all, c)
+		}
+		return all, rows.Err()
+	}},
+	{"row", func(db *gorm.DB) (any, error) {
+		var n int
+		err := db.Raw("SELECT sum(votes) FROM choices").Row().Scan(&n)
+		return n, err
+	}},
+	{"in batches", func(db *gorm.DB) (any, error) {
+		var texts []string
+		var batch []Choice
+		err := db.FindInBatches(&batch, 2, func(tx *gorm.DB, _ int) error {
+			for _, c := range batch {
+				texts = append(texts, c.Text)
+			}
+			return nil
+		}).Error
+		return texts, err
+	}},
+	{"association", func(db *gorm.DB) (any, error) {
+		var voters []Voter
+		poll := Poll{ID: 1}
+		err := db.Model(&poll).Order("voters.id").Association("Voters").Find(&voters)
+		return []any{voters, db.Model(&poll).Association("Tags").Count()}, err
+	}},
+	{"lock", func(db *gorm.DB) (any, error) {
+		return found(func(v *Poll) *gorm.DB { return db.Clauses(clause.Locking{Strength: "UPDATE"}).First(v) })
+	}},
+	{"prepared session", func(db *gorm.DB) (any, error) {
+		db = db.Session(&gorm.Session{PrepareStmt: true})
+		return found(func(v *[]Poll) *gorm.DB { return db.Where("id > ?", 0).Order("id").Find(v) })
+	}},
+	{"generics", func(db *gorm.DB) (any, error) {
+		return gorm.G[Poll](db).Where("open = ?", true).Find(db.Statement.Context)
+	}},
+	{"generics join", func(db *gorm.DB) (any, error) {
+		return gorm.G[Choice](db).Joins(clause.JoinTarget{Association: "Poll"}, nil).Order("choices.id").Find(db.Statement.Context)
+	}},
+	{"generics raw", func(db *gorm.DB) (any, error) {
+		return gorm.G[string](db).Raw("SELECT title FROM polls WHERE id = ?", 1).Find(db.Statement.Context)
+	}},
+	{"connection", func(db *gorm.DB) (any, error) {
+		var v []Poll
+		err := db.Connection(func(tx *gorm.DB) error { return tx.Order("id").Find(&v).Error })
+		return v, err
+	}},
+	{"database/sql", func(db *gorm.DB) (any, error) {
+		pool, err := db.DB()
+		if err != nil {
+			return nil, err
+		}
+		var title string
+		err = pool.QueryRowContext(db.Statement.Context, "SELECT title FROM polls WHERE id = $1::int", 1).Scan(&title)
+		return title, err
+	}},
+	{"prepared in database/sql", func(db *gorm.DB) (any, error) {
+		pool, _ := db.DB()
+		stmt, err := pool.PrepareContext(db.Statement.Context, "SELECT title FROM polls WHERE id = $1")
+		if err != nil {
+			return nil, err
+		}
+		defer stmt.Close()
+		var title string
+		err = stmt.QueryRowContext(db.Statement.Context, 2).Scan(&title)
+		return title, err
+	}},
+	{"migrator", func(db *gorm.DB) (any, error) {
+		m := db.Migrator()
+		columns, err := m.ColumnTypes(&Poll{})
+		if err != nil {
+			return nil, err
+		}
+		names := []any{m.HasTable(&Poll{}), m.HasTable("polls"), m.HasTable("elsewhere"), m.HasColumn(&Poll{}, "Title"), m.HasIndex(&Note{}, "Text")}
+		for _, c := range columns {
+			names = append(names, c.Name())
+		}
+		tables, err := m.GetTables()
+		return append(names, len(tables)), err
+	}},
+}
+
+var writes = []operation{
+	{"create", func(db *gorm.DB) (any, error) {
+		poll := Poll{Title: "a-new", Choices: []Choice{{Text: "a-c1"}, {Text: "a-c2"}}, Voters: []Voter{{Name: "a-cy"}}, Tags: []Tag{{ID: 2}}, PlanID: ptr(uint(2))}
+		err := db.Create(&poll).Error
+		return poll, err
+	}},
+	{"create in batches", func(db *gorm.DB) (any, error) {
+		v := []Voter{{Name: "a-v1"}, {Name: "a-v2"}, {Name: "a-v3"}}
+		err := db.CreateInBatches(&v, 2).Error
+		return v, err
+	}},
+	{"create map", func(db *gorm.DB) (any, error) {
+		return nil, db.Model(&Choice{}).Create(map[string]any{"PollID": 1, "Text": "a-map"}).Error
+	}},
+	{"create with a tenant column", func(db *gorm.DB) (any, error) {
+		return nil, db.Create(&Note{TenantID: "a", PollID: ptr(uint(1)), Text: "a-note3"}).Error
+	}},
+	{"create central", func(db *gorm.DB) (any, error) { return nil, db.Create(&Tag{Name: "green"}).Error }},
+	{"duplicate", func(db *gorm.DB) (any, error) { return nil, db.Create(&Voter{Name: "a-ann"}).Error }},
+	{"broken reference", func(db *gorm.DB) (any, error) { return nil, db.Create(&Choice{PollID: 999}).Error }},
+	{"upsert", func(db *gorm.DB) (any, error) {
+		v := Voter{Name: "a-ann", Email: "a@new"}
+		err := db.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "name"}}, UpdateAll: true}).Create(&v).Error
+		return v.Email, err
+	}},
+	{"do nothing", func(db *gorm.DB) (any, error) {
+		tx := db.Clauses(clause.OnConflict{DoNothing: true}).Create(&Voter{Name: "a-bob"})
+		return tx.RowsAffected, tx.Error
+	}},
+	{"save", func(db *gorm.DB) (any, error) {
+		return nil, db.Save(&Choice{ID: 1, PollID: 1, Text: "a-saved", Votes: 9}).Error
+	}},
+	{"save new", func(db *gorm.DB) (any, error) {
+		return nil, db.Save(&Choice{ID: 50, PollID: 1, Text: "a-saved50"}).Error
+	}},
+	{"update", func(db *gorm.DB) (any, error) {
+		tx := db.Model(&Choice{}).Where("poll_id = ?", 1).Update("votes", gorm.Expr("votes + ?", 1))
+		return tx.RowsAffected, tx.Error
+	}},
+	{"update from", func(db *gorm.DB) (any, error) {
+		return nil, db.Exec("UPDATE choices SET votes = votes + 10 FROM polls WHERE polls.id = poll_id AND polls.open").Error
+	}},
+	{"update by sub-query", func(db *gorm.DB) (any, error) {
+		return nil, db.Model(&Poll{ID: 2}).Update("title", db.Model(&Choice{}).Select("max(text)")).Error
+	}},
+	{"update returning", func(db *gorm.DB) (any, error) {
+		var v []Choice
+		err := db.Model(&v).Clauses(clause.Returning{}).Where("id = 2").Updates(map[string]any{"text": "a-ret"}).Error
+		return v, err
+	}},
+	{"update without where", func(db *gorm.DB) (any, error) { return nil, db.Model(&Choice{}).Update("votes", 0).Error }},
+	{"first or create", func(db *gorm.DB) (any, error) {
+		var v, w Voter
+		err := db.Where(Voter{Name: "a-dan"}).Attrs(Voter{Email: "x"}).FirstOrCreate(&v).Error
+		return w, errors.Join(err, db.Where(Voter{Name: "a-dan"}).FirstOrCreate(&w).Error)
+	}},
+	{"append", func(db *gorm.DB) (any, error) {
+		return nil, db.Model(&Poll{ID: 2}).Association("Voters").Append(&Voter{ID: 1, Name: "a-ann"}, &Voter{Name: "a-eve"})
+	}},
+	{"replace", func(db *gorm.DB) (any, error) {
+		return nil, db.Model(&Poll{ID: 1}).Association("Tags").Replace(&Tag{ID: 2, Name: "blue"})
+	}},
+	{"unlink", func(db *gorm.DB) (any, error) {
+		return nil, db.Model(&Poll{ID: 1}).Association("Voters").Delete(&Voter{ID: 2})
+	}},
+	{"soft delete", func(db *gorm.DB) (any, error) { return nil, db.Delete(&Note{}, 1).Error }},
+	{"unscoped", func(db *gorm.DB) (any, error) {
+		return nil, db.Unscoped().Where("text = 'a-note2'").Delete(&Note{}).Error
+	}},
+	{"delete", func(db *gorm.DB) (any, error) { return nil, db.Where("votes > 100").Delete(&Choice{}).Error }},
+	{"delete with associations", func(db *gorm.DB) (any, error) {
+		return nil, db.Select("Voters", "Choices", "Tags").Delete(&Poll{ID: 2}).Error
+	}},
+	{"transaction", func(db *gorm.DB) (any, error) {
+		return nil, db.Transaction(func(tx *gorm.DB) error {
+			if err := tx.Create(&Voter{Name: "a-tx"}).Error; err != nil {
+				return err
+			}
+			err := tx.Transaction(func(tx *gorm.DB) error {
+				if err := tx.Create(&Voter{Name: "a-inner"}).Error; err != nil {
+					return err
+				}
+				return errors.New("back")
+			})
+			return errors.Join(tx.Create(&Voter{Name: fmt.Sprint("a-after ", err)}).Error, tx.SavePoint("s").Error,
+				tx.Create(&Voter{Name: "a-undone"}).Error, tx.RollbackTo("s").Error)
+		})
+	}},
+	{"rollback", func(db *gorm.DB) (any, error) {
+		return nil, db.Transaction(func(tx *gorm.DB) error {
+			return errors.Join(tx.Where("true").Delete(&Choice{}).Error, errors.New("no"))
+		})
+	}},
+	{"manual transaction", func(db *gorm.DB) (any, error) {
+		tx := db.Begin(&sql.TxOptions{Isolation: sql.LevelSerializable})
+		return nil, errors.Join(tx.Create(&Voter{Name: "a-manual"}).Error, tx.Commit().Error)
+	}},
+	{"prepared write", func(db *gorm.DB) (any, error) {
+		db = db.Session(&gorm.Session{PrepareStmt: true})
+		return nil, errors.Join(db.Create(&Voter{Name: "a-prep"}).Error, db.Model(&Voter{}).Where("name = ?", "a-prep").Update("email", "a@p").Error)
+	}},
+	{"raw write", func(db *gorm.DB) (any, error) {
+		tx := db.Exec("INSERT INTO voters (name) SELECT name || '-copy' FROM voters WHERE id < ?", 3)
+		return tx.RowsAffected, tx.Error
+	}},
+	{"raw with a tail", func(db *gorm.DB) (any, error) {
+		return nil, db.Exec("INSERT INTO voters (name) VALUES ('a-s1'); INSERT INTO voters (name) VALUES ('a-s2') -- both").Error
+	}},
+	{"generics write", func(db *gorm.DB) (any, error) {
+		ctx := db.Statement.Context
+		n, err := gorm.G[Choice](db).Where("id = ?", 1).Update(ctx, "text", "a-gen")
+		return n, errors.Join(err, gorm.G[Voter](db).Create(ctx, &Voter{Name: "a-gen"}))
+	}},
+	{"database/sql write", func(db *gorm.DB) (any, error) {
+		pool, _ := db.DB()
+		ctx := db.Statement.Context
+		tx, err := pool.BeginTx(ctx, nil)
+		if err != nil {
+			return nil, err
+		}
+		defer tx.Rollback()
+		if _, err := tx.ExecContext(ctx, "UPDATE voters SET email = $1", "a@all"); err != nil {
+			return nil, err
+		}
+		return nil, tx.Commit()
+	}},
+	{"ddl", func(db *gorm.DB) (any, error) {
+		return nil, errors.Join(db.Exec("CREATE TABLE extra (id int)").Error, db.Exec("CREATE INDEX CONCURRENTLY ON extra (id)").Error,
+			db.Exec("INSERT INTO extra VALUES (1)").Error, db.Exec("DROP TABLE extra").Error)
+	}},
+	{"AutoMigrate", func(db *gorm.DB) (any, error) {
+		type Poll struct {
+			ID    uint
+			Title string
+			Added string `gorm:"index;default:x"`
+		}
+		return nil, db.AutoMigrate(&Poll{}, &Choice{})
+	}},
+	{"empty a table", func(db *gorm.DB) (any, error) {
+		tx := db.Session(&gorm.Session{AllowGlobalUpdate: true}).Delete(&Note{})
+		return tx.RowsAffected, tx.Error
+	}},
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// modes are the ways to talk to PostgreSQL in which every operation must be the same.
+var modes = map[string]setup{
+	"cache statement":   {},
+	"cache describe":    {params: "&default_query_exec_mode=cache_describe"},
+	"describe":          {params: "&default_query_exec_mode=describe_exec"},
+	"exec":              {params: "&default_query_exec_mode=exec"},
+	"simple":            {params: "&default_query_exec_mode=simple_protocol"},
+	"prepared":          {config: gorm.Config{PrepareStmt: true}},
+	"no default tx":     {config: gorm.Config{SkipDefaultTransaction: true}},
+	"session":           {options: []schema.Option{schema.Session()}},
+	"session, prepared": {config: gorm.Config{PrepareStmt: true, SkipDefaultTransaction: true}, options: []schema.Option{schema.Session()}},
+}
+
+// TestOperations runs every operation as tenant a next to plain GORM on a database of its own: results and rows must be the
+// same, and nothing of b may change.
+func TestOperations(t *testing.T) {
+	t.Parallel()
+	for name, mode := range modes {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			compare(t, newEnv(t, mode), mode, without())
+		})
+	}
+}
+
+func compare(t *testing.T, e *env, mode setup, operations []operation) {
+	t.Helper()
+	plain := newEnv(t, setup{})
+	config := mode.config
+	config.Logger, config.TranslateError = logger.Discard, true
+	p, err := gorm.Open(postgres.Open(plain.dsn+"&search_path=tenant_a,public"+mode.params), &config)
+	must(t, err)
+	t.Cleanup(func() { pool, _ := p.DB(); pool.Close() })
+	before := e.dump(e.prefix+"b", ownedTables...)
+	for _, op := range operations {
+		got, gotErr := op.run(e.db.WithContext(as("a")))
+		want, wantErr := op.run(p.WithContext(context.Background()))
+		if text(got) != text(want) || fmt.Sprint(gotErr) != fmt.Sprint(wantErr) {
+			t.Errorf("%s:\n got %s, %v\nwant %s, %v", op.name, text(got), gotErr, text(want), wantErr)
+		}
+		if strings.Contains(text(got), "b-") || strings.Contains(text(got), "b@") {
+			t.Errorf("%s read a row of b: %s", op.name, text(got))
+		}
+		for mine, its := range map[string]string{e.prefix + "a": "tenant_a", "public": "public"} {
+			tables := ownedTables
+			if its == "public" {
+				tables = centralTables
+			}
+			if got, want := e.dump(mine, tables...), plain.dump(its, tables...); got != want {
+				t.Fatalf("%s left other rows in %s:\n--- got\n%s--- want\n%s", op.name, mine, got, want)
+			}
+			if got, want := e.tables(mine), plain.tables(its); got != want {
+				t.Fatalf("%s left other tables in %s: %s, want %s", op.name, mine, got, want)
+			}
+		}
+		if now := e.dump(e.prefix+"b", ownedTables...); now != before {
+			t.Fatalf("%s changed b:\n--- before\n%s--- after\n%s", op.name, before, now)
+		}
+	}
+}
+
+// without leaves operations out.
+func without(names ...string) (left []operation) {
+	for _, op := range append(reads, writes...) {
+		if !slices.Contains(names, op.name) {
+			left = append(left, op)
+		}
+	}
+	return left
+}
+
+// text renders a result without its times, which differ.
+func text(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}

@@ -1,0 +1,141 @@
+package schema
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/gorm-tenancy/tenancy"
+)
+
+// mark is the comment on a schema that Provision made. It holds nothing that needs quoting.
+func mark(id tenancy.ID) string { return "tenancy:" + string(id) }
+
+func (s *Strategy) provisionPostgres(ctx context.Context, h home, id tenancy.ID, name string) error {
+	var script string
+	err := h.inTransaction(ctx, "schema.Provision", func(ctx context.Context, tx *sql.Tx) error {
+		exists, err := schemaOf(ctx, tx, id, name)
+		if err != nil {
+			return err
+		}
+		if !exists {
+			if script, err = s.build(ctx, tx, h, id, name); err != nil {
+				return err
+			}
+		}
+		if s.roles {
+			return s.grant(ctx, tx, id, name)
+		}
+		return nil
+	})
+	if err == nil && script != "" {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.home.script = script
+	}
+	return err
+}
+
+// schemaOf waits for others who work on the schema and reports whether it exists as this tenant's.
+func schemaOf(ctx context.Context, tx *sql.Tx, id tenancy.ID, name string) (exists bool, err error) {
+	if err := lock(ctx, tx, name); err != nil {
+		return false, err
+	}
+	// A statement of its own: its snapshot must be younger than the lock.
+	var comment sql.NullString
+	err = tx.QueryRowContext(ctx, "SELECT obj_description(oid, 'pg_namespace') FROM pg_catalog.pg_namespace WHERE nspname = $1", name).Scan(&comment)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return false, nil
+	case err != nil:
+		return false, err
+	case comment.String != mark(id):
+		return false, foreign("schema", name, fmt.Sprintf("COMMENT ON SCHEMA %s IS %s", quote(name), text(mark(id))))
+	}
+	return true, nil
+}
+
+// lock holds a name to the end of the transaction.
+func lock(ctx context.Context, tx *sql.Tx, name string) error {
+	_, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(hashtextextended("+text("tenancy schema "+name)+", 0))")
+	return err
+}
+
+// build makes the schema and its tables. It returns the recorded DDL when there was none yet.
+func (s *Strategy) build(ctx context.Context, tx *sql.Tx, h home, id tenancy.ID, name string) (script string, err error) {
+	tail, _ := s.paths()
+	head := fmt.Sprintf("CREATE SCHEMA %[1]s;\nCOMMENT ON SCHEMA %[1]s IS %[2]s;\nSET LOCAL search_path = %[1]s%[3]s;\n", quote(name), text(mark(id)), tail)
+	if _, err := tx.ExecContext(ctx, head+h.script); err != nil || h.script != "" {
+		return "", err
+	}
+	r := &recorder{Tx: tx, ctx: ctx}
+	if err := h.migrate(ctx, id, r); err != nil {
+		return "", err
+	}
+	return r.script(), nil
+}
+
+func (s *Strategy) deprovisionPostgres(ctx context.Context, h home, id tenancy.ID, name string) error {
+	return h.inTransaction(ctx, "schema.Deprovision", func(ctx context.Context, tx *sql.Tx) error {
+		exists, err := schemaOf(ctx, tx, id, name)
+		if err != nil {
+			return err
+		}
+		if exists {
+			if err := dropSchema(ctx, tx, name); err != nil {
+				return err
+			}
+		}
+		if s.roles {
+			return dropRole(ctx, tx, id, name)
+		}
+		return nil
+	})
+}
+
+// dropSchema removes a schema unless something outside depends on what is in it.
+func dropSchema(ctx context.Context, tx *sql.Tx, name string) error {
+	rows, err := tx.QueryContext(ctx, dependents, name)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var outside []string
+	for rows.Next() {
+		var what string
+		if err := rows.Scan(&what); err != nil {
+			return err
+		}
+		outside = append(outside, what)
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	if len(outside) > 0 {
+		return fmt.Errorf("%w: outside the schema %q depend on it: %s; drop them first", ErrForeign, name, strings.Join(outside, "; "))
+	}
+	_, err = tx.ExecContext(ctx, "DROP SCHEMA "+quote(name)+" CASCADE")
+	return err
+}
+
+// dependents lists what lies outside the schema $1 and would go with it: the dependencies (PostgreSQL manual, pg_depend)
+// of something that is not in the schema on something that is. What belongs to a table has no schema of its own in the
+// catalog, so that it is looked up through the table.
+const dependents = `WITH ns AS (SELECT oid, nspname FROM pg_namespace WHERE nspname = $1), inside(classid, objid) AS (
+	SELECT 'pg_class'::regclass, c.oid FROM pg_class c, ns WHERE relnamespace = ns.oid
+	UNION ALL SELECT 'pg_type'::regclass, t.oid FROM pg_type t, ns WHERE typnamespace = ns.oid
+	UNION ALL SELECT 'pg_proc'::regclass, p.oid FROM pg_proc p, ns WHERE pronamespace = ns.oid
+	UNION ALL SELECT 'pg_constraint'::regclass, c.oid FROM pg_constraint c, ns WHERE connamespace = ns.oid
+	UNION ALL SELECT 'pg_rewrite'::regclass, r.oid FROM pg_rewrite r JOIN pg_class c ON c.oid = ev_class, ns WHERE relnamespace = ns.oid
+	UNION ALL SELECT 'pg_attrdef'::regclass, d.oid FROM pg_attrdef d JOIN pg_class c ON c.oid = adrelid, ns WHERE relnamespace = ns.oid
+	UNION ALL SELECT 'pg_trigger'::regclass, t.oid FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid, ns WHERE relnamespace = ns.oid
+	UNION ALL SELECT 'pg_policy'::regclass, p.oid FROM pg_policy p JOIN pg_class c ON c.oid = polrelid, ns WHERE relnamespace = ns.oid
+)
+SELECT DISTINCT pg_describe_object(d.classid, d.objid, 0) FROM pg_depend d
+	JOIN inside i ON i.classid = d.refclassid AND i.objid = d.refobjid, ns, LATERAL pg_identify_object(d.classid, d.objid, 0) o
+WHERE NOT EXISTS (SELECT FROM inside x WHERE x.classid = d.classid AND x.objid = d.objid)
+	AND o.schema IS DISTINCT FROM ns.nspname
+	AND (d.deptype = 'n' OR (d.deptype NOT IN ('i', 'e') AND o.schema IS NOT NULL))
+ORDER BY 1 LIMIT 10`
