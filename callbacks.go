@@ -22,9 +22,6 @@ func (p *Plugin) register(db *gorm.DB) error {
 		{"tenancy:query", cb.Query().Before("gorm:query").Register, p.beforeQuery},
 		{"tenancy:row", cb.Row().Before("gorm:row").Register, p.beforeRow},
 		{"tenancy:raw", cb.Raw().Before("gorm:raw").Register, p.beforeRaw},
-		{"tenancy:central_create", cb.Create().Before("gorm:begin_transaction").Register, p.beforeTransaction},
-		{"tenancy:central_update", cb.Update().Before("gorm:begin_transaction").Register, p.beforeTransaction},
-		{"tenancy:central_delete", cb.Delete().Before("gorm:begin_transaction").Register, p.beforeTransaction},
 		{"tenancy:stamp", cb.Create().Before("gorm:before_create").Register, p.stamp},
 		{"tenancy:create", cb.Create().Before("gorm:create").Register, p.beforeCreate},
 		{"tenancy:verify", cb.Create().After("gorm:create").Register, p.afterCreate},
@@ -35,18 +32,29 @@ func (p *Plugin) register(db *gorm.DB) error {
 			return fmt.Errorf("tenancy: register %s: %w", l.name, err)
 		}
 	}
-	return nil
+	if !p.isolation.Connections {
+		return nil
+	}
+	return p.registerPlaces(db)
 }
 
-// beforeTransaction says for whom a write of a central table runs: GORM begins a transaction around it, which the
-// connection must let in, before the other callbacks.
-func (p *Plugin) beforeTransaction(db *gorm.DB) {
-	if db.Error != nil || !p.isolation.Connections || accessOf(db.Statement.Context).mode != modeNone {
-		return
+// registerPlaces puts the choice of a place in front of everything else, and takes it back at the end.
+func (p *Plugin) registerPlaces(db *gorm.DB) error {
+	cb := db.Callback()
+	const before, after = "tenancy:place", "tenancy:placed"
+	for _, l := range []pipeline{
+		{before, cb.Query().Before("*").Register, p.place}, {after, cb.Query().After("*").Register, restore},
+		{before, cb.Row().Before("*").Register, p.place}, {after, cb.Row().After("*").Register, restore},
+		{before, cb.Raw().Before("*").Register, p.place}, {after, cb.Raw().After("*").Register, restore},
+		{before, cb.Create().Before("*").Register, p.place}, {after, cb.Create().After("*").Register, restore},
+		{before, cb.Update().Before("*").Register, p.place}, {after, cb.Update().After("*").Register, restore},
+		{before, cb.Delete().Before("*").Register, p.place}, {after, cb.Delete().After("*").Register, restore},
+	} {
+		if err := l.register(l.name, l.fn); err != nil {
+			return fmt.Errorf("tenancy: register %s: %w", l.name, err)
+		}
 	}
-	if t, err := p.target(db); err == nil {
-		p.centralise(db.Statement, t)
-	}
+	return nil
 }
 
 func (p *Plugin) beforeQuery(db *gorm.DB) {
@@ -120,8 +128,8 @@ func (p *Plugin) confine(db *gorm.DB, op string, t target) error {
 	case modeInternal:
 		return nil
 	case modeBypass:
-		if !t.model.confined() {
-			return nil
+		if err := p.together(db, t); err != nil || !t.model.confined() {
+			return err
 		}
 		p.reportBypass(stmt.Context, a, op, stmt.Table)
 		return p.reachable(a)
@@ -139,6 +147,9 @@ func (p *Plugin) confine(db *gorm.DB, op string, t target) error {
 	}
 	w.updating = op == opUpdate
 	if w.siloed {
+		if err := p.together(db, t); err != nil {
+			return err
+		}
 		return w.keepColumn(t)
 	}
 	switch op {
@@ -171,7 +182,7 @@ func (p *Plugin) permit(db *gorm.DB, a *access) error {
 // centralise says for whom a statement without a tenant on central tables runs, where the connection asks.
 func (p *Plugin) centralise(stmt *gorm.Statement, t target) {
 	if p.isolation.Connections && !t.model.confined() {
-		stmt.Context = Central(stmt.Context)
+		stmt.Context = &placed{stmt.Context, &access{mode: modeCentral, origin: accessOf(stmt.Context)}}
 	}
 }
 
