@@ -132,9 +132,7 @@ func (p *pool) usable(ctx context.Context, c *real) bool {
 
 // open opens a connection for which a grant has reserved the place.
 func (p *pool) open(ctx context.Context, connector driver.Connector, g grant) (*real, error) {
-	if g.victim != nil {
-		_ = g.victim.close()
-	}
+	p.replace(g.victim)
 	limited, cancel := context.WithTimeout(ctx, p.budget.OpenTimeout)
 	defer cancel()
 	conn, err := connector.Connect(limited)
@@ -242,18 +240,35 @@ func (p *pool) take(c *real) *real {
 	return c
 }
 
+// replace closes a connection whose place in the budget has gone to another.
+func (p *pool) replace(victim *real) {
+	if victim == nil {
+		return
+	}
+	_ = victim.close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.left(victim.place)
+	p.dispatch()
+}
+
 // drop uncounts a connection that is closed. p.mu is held.
 func (p *pool) drop(pl *place) {
-	pl.open--
 	p.counters.Open--
+	p.left(pl)
+	if p.closed && p.counters.Open == 0 {
+		close(p.drained)
+	}
+}
+
+// left uncounts a connection at its place. p.mu is held.
+func (p *pool) left(pl *place) {
+	pl.open--
 	if pl.open == 0 && pl.empty != nil {
 		close(pl.empty)
 		pl.empty = nil
 	}
 	p.forget(pl)
-	if p.closed && p.counters.Open == 0 {
-		close(p.drained)
-	}
 }
 
 // forget removes a place of which nothing is to be remembered. p.mu is held.

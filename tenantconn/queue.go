@@ -91,9 +91,7 @@ func (p *pool) abandon(pl *place, w *waiter) {
 	case g.real != nil:
 		p.release(g.real, false)
 	case g.err == nil: // the right to open one
-		if g.victim != nil {
-			_ = g.victim.close()
-		}
+		p.replace(g.victim)
 		p.mu.Lock()
 		pl.opening = false
 		p.drop(pl)
@@ -123,10 +121,10 @@ func (p *pool) give(pl *place) (grant, bool) {
 		if front == nil {
 			return grant{}, false
 		}
-		// It goes on being counted, as the one that replaces it.
+		// The new one takes its place in the budget, but not at its own place before it is closed.
 		g.victim = p.take(front.Value.(*real))
-		p.drop(g.victim.place)
 		p.counters.Evicted++
+		p.counters.Open--
 	}
 	pl.opening = true
 	pl.open++
