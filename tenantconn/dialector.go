@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
 )
 
 // ConnectorOf returns what opens the connections a dialector would open: through pgx for postgres.Open, for others through
@@ -102,4 +103,21 @@ func Replace(db *gorm.DB, pool *sql.DB) error {
 		db.ConnPool, db.Statement.ConnPool = pool, pool
 	}
 	return old.Close()
+}
+
+// Standalone opens a *sql.DB of its own, not confined, as a dialector would: for making and removing databases. A dialector
+// that names no driver uses its dialect's usual one. It does not connect; errors never hold the DSN.
+func Standalone(d gorm.Dialector) (*sql.DB, error) {
+	if p, ok := d.(*postgres.Dialector); ok && p.DriverName == "" && p.Conn == nil {
+		c, err := pgxConnector(p)
+		if err != nil {
+			return nil, err
+		}
+		return sql.OpenDB(c), nil
+	}
+	db, err := gorm.Open(d, &gorm.Config{DisableAutomaticPing: true, Logger: logger.Discard})
+	if err != nil {
+		return nil, err
+	}
+	return db.DB()
 }

@@ -71,6 +71,15 @@ func (p *pool) vacate(ctx context.Context, key string) (release func(), err erro
 	}
 }
 
+func (p *pool) retry(key string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if pl := p.places[key]; pl != nil {
+		pl.failure = nil
+		p.forget(pl)
+	}
+}
+
 // outdate makes the place's kept statements be prepared again: a statement changed its tables.
 func (p *pool) outdate(pl *place) {
 	p.mu.Lock()

@@ -10,8 +10,11 @@ import (
 var errSettings = fmt.Errorf("%w: inside a tenant no statement changes the settings that hold it there (search_path, role, "+
 	"session authorization, app.tenant_id, the current database); run it under tenancy.Bypass", tenancy.ErrUnconfined)
 
+var errFiles = fmt.Errorf("%w: inside a tenant no statement opens or writes another database file (ATTACH, DETACH, VACUUM INTO); "+
+	"run it under tenancy.Bypass", tenancy.ErrUnconfined)
+
 // screen refuses SQL text that would lift the settings of a route: SET, RESET, ALTER ROLE, DISCARD, USE, DO and
-// set_config. It looks at the first words behind every semicolon, and errs towards refusing. It does not see what
+// set_config, and SQLite's ways to other files. It looks at the first words behind every semicolon, and errs towards refusing. It does not see what
 // functions stored in the database do, nor names qualified with another schema; a role per tenant stops those.
 func (w Wall) screen(text string) error {
 	if sets(text) {
@@ -31,6 +34,12 @@ func (w Wall) screen(text string) error {
 			}
 		case "discard", "use", "do", "load":
 			return errSettings
+		case "attach", "detach":
+			return errFiles
+		case "vacuum":
+			if containsFold(rest, "into") { // a comment may hide it behind a semicolon
+				return errFiles
+			}
 		}
 	}
 	return nil
@@ -114,7 +123,7 @@ func refusesTransaction(text string) bool {
 // firstWord returns the first word of SQL text in lower case, behind blanks and comments, and what follows it.
 func firstWord(text string) (word, rest string) {
 	for {
-		text = strings.TrimLeft(text, " \t\r\n\f\v(;")
+		text = strings.TrimLeft(text, " \t\r\n\f\v(;\ufeff") // SQLite takes a byte order mark for a blank
 		switch {
 		case strings.HasPrefix(text, "--"), strings.HasPrefix(text, "#"):
 			_, text, _ = strings.Cut(text, "\n")

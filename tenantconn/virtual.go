@@ -63,6 +63,9 @@ func (p *Pool) Vacate(ctx context.Context, place string) (release func(), err er
 	return p.pool.vacate(ctx, place)
 }
 
+// Retry forgets that a place could not be opened, because it has just been made.
+func (p *Pool) Retry(place string) { p.pool.retry(place) }
+
 // virtualSession borrows real connections for one user of database/sql, one for each place, hence nearly always one.
 type virtualSession struct {
 	pool   *pool
