@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
+	"github.com/jackc/pgx/v5/stdlib"
 )
 
 // pool keeps the connections to all places within one budget. It is safe for concurrent use.
@@ -170,7 +171,7 @@ func (p *pool) release(c *real, stale bool) {
 		p.retire(append(p.idlers(func(other *real) bool { return other.place == c.place }), c)...)
 		return
 	}
-	if v, ok := c.Conn.(driver.Validator); ok && !v.IsValid() {
+	if v, ok := c.Conn.(driver.Validator); (ok && !v.IsValid()) || unfinished(c.Conn) {
 		p.retire(c)
 		return
 	}
@@ -189,6 +190,18 @@ func (p *pool) release(c *real, stale bool) {
 	if excess != nil {
 		p.expire(excess)
 	}
+}
+
+// unfinished reports whether a connection has a transaction open that was begun as text (BEGIN, or SAVEPOINT on SQLite): the
+// next user's writes would go into it.
+func unfinished(c driver.Conn) bool {
+	switch c := c.(type) {
+	case *stdlib.Conn:
+		return c.Conn().PgConn().TxStatus() != 'I'
+	case interface{ AutoCommit() bool }: // mattn/go-sqlite3
+		return !c.AutoCommit()
+	}
+	return false
 }
 
 // expire retires a connection that is not wanted any more.
