@@ -55,6 +55,13 @@ type Verifier interface {
 	Verify(db *gorm.DB, p *Plugin) error
 }
 
+// Restrictor is an optional power of a [Strategy] that confines connections: to serve some tenants only.
+type Restrictor interface {
+	// Restrict makes connections ask allow for every statement that acts for a tenant; its error ends the statement. It is
+	// called before Attach, and allow from many goroutines.
+	Restrict(allow func(ID) error)
+}
+
 // Provisioner is an optional power of a [Strategy]: it makes and removes the place a tenant's rows live in.
 type Provisioner interface {
 	// Provision makes the place. It is idempotent: after a crash half way, calling it again finishes the work.

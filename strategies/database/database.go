@@ -29,6 +29,7 @@ type Strategy struct {
 	migration  func(*gorm.DB) error
 	version    string
 	sharedUser bool
+	allow      func(tenancy.ID) error
 
 	mu       sync.Mutex
 	pool     *tenantconn.Pool            // guarded by mu, like all below
@@ -45,6 +46,7 @@ var (
 	_ tenancy.Isolator    = (*Strategy)(nil)
 	_ tenancy.Verifier    = (*Strategy)(nil)
 	_ tenancy.Provisioner = (*Strategy)(nil)
+	_ tenancy.Restrictor  = (*Strategy)(nil)
 )
 
 // Option configures the strategy.
@@ -90,6 +92,10 @@ func (*Strategy) Isolation() tenancy.Isolation {
 func (*Strategy) Route(context.Context, tenancy.ID) (tenancy.Route, error) {
 	return tenancy.Route{Confined: true}, nil
 }
+
+// Restrict makes connections ask allow for every statement of a tenant. It is for strategies that wrap this one; call it
+// before db.Use.
+func (s *Strategy) Restrict(allow func(tenancy.ID) error) { s.allow = allow }
 
 // Counters says what the budget is doing and has done. Before db.Use it is zero.
 func (s *Strategy) Counters() tenantconn.Counters {
@@ -148,7 +154,7 @@ func (s *Strategy) Attach(db *gorm.DB) error {
 	if n := len(s.centrals); n > 0 {
 		central = "*" + strconv.Itoa(n) // no tenant has this id
 	}
-	pool, err := s.pool.Open(usual, tenantconn.Wall{Settings: []string{"place"}, Router: router(central)})
+	pool, err := s.pool.Open(usual, tenantconn.Wall{Settings: []string{"place"}, Router: router(central, s.allow)})
 	if err != nil {
 		return err
 	}
@@ -161,7 +167,7 @@ func (s *Strategy) Attach(db *gorm.DB) error {
 }
 
 // router asks the context what it may reach. Whoever acts for no tenant reaches the central database, also under Bypass.
-func router(central string) tenantconn.Router {
+func router(central string, allow func(tenancy.ID) error) tenantconn.Router {
 	apart := tenantconn.Route{Values: []string{central}}
 	return func(ctx context.Context) (tenantconn.Route, error) {
 		reach, id, err := tenancy.ReachOf(ctx)
@@ -170,6 +176,11 @@ func router(central string) tenantconn.Router {
 		}
 		if reach != tenancy.ReachTenant {
 			return apart, nil
+		}
+		if allow != nil {
+			if err := allow(id); err != nil {
+				return tenantconn.Route{}, err
+			}
 		}
 		place := string(id)
 		if at, ok := ctx.Value(siteKey{}).(*site); ok {
