@@ -76,7 +76,9 @@ func TestManyFilesChild(t *testing.T) {
 	settled := measure()
 	for name, pick := range map[string]func(*rand.Rand) int{
 		"uniform": func(r *rand.Rand) int { return r.IntN(tenants) },
-		"skewed":  func(r *rand.Rand) int { return int(float64(tenants) * r.Float64() * r.Float64() * r.Float64() * r.Float64()) },
+		"skewed": func(r *rand.Rand) int {
+			return int(float64(tenants) * r.Float64() * r.Float64() * r.Float64() * r.Float64())
+		},
 	} {
 		start, before := time.Now(), strategy.Counters()
 		ops := max(4000, tenants)
