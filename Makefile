@@ -8,7 +8,7 @@ export GO
 TOOLS = $(CURDIR)/.bin/$(shell $(GO) env -C tools GOVERSION)
 
 .NOTPARALLEL:
-.PHONY: help test install lint unit fmt bench fuzz golden
+.PHONY: help test install lint unit fmt bench fuzz golden mutate
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -27,11 +27,14 @@ unit: ## the tests of every module with -race, shuffled; a skipped test fails th
 fmt: $(TOOLS)/gofumpt ## format the code
 	$(TOOLS)/gofumpt -w .
 
-bench: ## the paired benchmarks
-	$(GO) test -run '^$$' -bench . ./bench/...
+bench: ## the paired benchmarks, in five binaries of different layout; five minutes
+	@scripts/bench.sh
 
 fuzz: ## every fuzz target for FUZZTIME each (20s)
 	@scripts/fuzz.sh $(FUZZTIME)
+
+mutate: ## remove each guard in turn and see a test fail; takes minutes
+	$(GO) test -tags mutation -timeout 60m -v ./internal/mutation
 
 golden: ## rewrite the golden files; review the difference like code
 	$(GO) test . -run Golden -update

@@ -11,85 +11,71 @@ type pipeline struct {
 	name     string
 	register func(name string, fn func(*gorm.DB)) error
 	fn       func(*gorm.DB)
+	failed   bool // runs for a statement that has failed, too
 }
 
 // register puts the wall into GORM's pipelines. The positions are promises: queries before GORM adds the soft-delete
-// and primary-key conditions and builds; create twice, so that hooks see the tenant and cannot change it; update and
-// delete directly before GORM's own, because gorm.DeletedAt builds its SQL inside gorm:delete.
+// and primary-key conditions and builds; create twice, so that hooks see the tenant and cannot change it, and once more while
+// its transaction can be rolled back and nothing of its associations is saved; update and delete directly before GORM's
+// own, because gorm.DeletedAt builds its SQL inside gorm:delete.
 func (p *Plugin) register(db *gorm.DB) error {
 	cb := db.Callback()
-	for _, l := range []pipeline{
-		{"tenancy:query", cb.Query().Before("gorm:query").Register, p.beforeQuery},
-		{"tenancy:row", cb.Row().Before("gorm:row").Register, p.beforeRow},
-		{"tenancy:raw", cb.Raw().Before("gorm:raw").Register, p.beforeRaw},
-		{"tenancy:stamp", cb.Create().Before("gorm:before_create").Register, p.stamp},
-		{"tenancy:create", cb.Create().Before("gorm:create").Register, p.beforeCreate},
-		{"tenancy:verify", cb.Create().After("gorm:create").Register, p.afterCreate},
-		{"tenancy:update", cb.Update().Before("gorm:update").Register, p.beforeUpdate},
-		{"tenancy:delete", cb.Delete().Before("gorm:delete").Register, p.beforeDelete},
-	} {
-		if err := l.register(l.name, l.fn); err != nil {
-			return fmt.Errorf("tenancy: register %s: %w", l.name, err)
-		}
+	pipelines := []pipeline{
+		{"tenancy:query", cb.Query().Before("gorm:query").Register, p.beforeQuery, false},
+		{"tenancy:row", cb.Row().Before("gorm:row").Register, p.beforeRow, false},
+		{"tenancy:raw", cb.Raw().Before("gorm:raw").Register, p.beforeRaw, false},
+		{"tenancy:stamp", cb.Create().Before("gorm:before_create").Register, p.stamp, false},
+		{"tenancy:create", cb.Create().Before("gorm:create").Register, p.beforeCreate, false},
+		{"tenancy:verify", cb.Create().After("gorm:create").Before("gorm:save_after_associations").Register, p.afterCreate, true},
+		{"tenancy:update", cb.Update().Before("gorm:update").Register, p.beforeUpdate, false},
+		{"tenancy:delete", cb.Delete().Before("gorm:delete").Register, p.beforeDelete, false},
 	}
-	if !p.isolation.Connections {
-		return nil
+	if p.isolation.Connections {
+		pipelines = append(pipelines, p.places(db)...)
 	}
-	return p.registerPlaces(db)
-}
-
-// registerPlaces puts the choice of a place in front of everything else, and takes it back at the end.
-func (p *Plugin) registerPlaces(db *gorm.DB) error {
-	cb := db.Callback()
-	const before, after = "tenancy:place", "tenancy:placed"
-	for _, l := range []pipeline{
-		{before, cb.Query().Before("*").Register, p.place}, {after, cb.Query().After("*").Register, restore},
-		{before, cb.Row().Before("*").Register, p.place}, {after, cb.Row().After("*").Register, restore},
-		{before, cb.Raw().Before("*").Register, p.place}, {after, cb.Raw().After("*").Register, restore},
-		{before, cb.Create().Before("*").Register, p.place}, {after, cb.Create().After("*").Register, restore},
-		{before, cb.Update().Before("*").Register, p.place}, {after, cb.Update().After("*").Register, restore},
-		{before, cb.Delete().Before("*").Register, p.place}, {after, cb.Delete().After("*").Register, restore},
-	} {
-		if err := l.register(l.name, l.fn); err != nil {
+	for _, l := range pipelines {
+		if err := l.register(l.name, p.unlessIdle(l)); err != nil {
 			return fmt.Errorf("tenancy: register %s: %w", l.name, err)
 		}
 	}
 	return nil
 }
 
-func (p *Plugin) beforeQuery(db *gorm.DB) {
-	if db.Error == nil {
-		p.check(db, opQuery)
+// places puts the choice of a place in front of everything else, and takes it back at the end.
+func (p *Plugin) places(db *gorm.DB) []pipeline {
+	cb := db.Callback()
+	const before, after = "tenancy:place", "tenancy:placed"
+	return []pipeline{
+		{before, cb.Query().Before("*").Register, p.place, false}, {after, cb.Query().After("*").Register, restore, true},
+		{before, cb.Row().Before("*").Register, p.place, false}, {after, cb.Row().After("*").Register, restore, true},
+		{before, cb.Raw().Before("*").Register, p.place, false}, {after, cb.Raw().After("*").Register, restore, true},
+		{before, cb.Create().Before("*").Register, p.place, false}, {after, cb.Create().After("*").Register, restore, true},
+		{before, cb.Update().Before("*").Register, p.place, false}, {after, cb.Update().After("*").Register, restore, true},
+		{before, cb.Delete().Before("*").Register, p.place, false}, {after, cb.Delete().After("*").Register, restore, true},
 	}
 }
 
-func (p *Plugin) beforeRow(db *gorm.DB) {
-	if db.Error != nil {
-		return
+// unlessIdle leaves alone a statement that there is nothing to hold for, and one that has failed already.
+func (p *Plugin) unlessIdle(l pipeline) func(*gorm.DB) {
+	return func(db *gorm.DB) {
+		if db.Error != nil && !l.failed || p.config.allowUndeclared && p.idle(db) {
+			return
+		}
+		l.fn(db)
 	}
+}
+
+func (p *Plugin) beforeQuery(db *gorm.DB)  { p.check(db, opQuery) }
+func (p *Plugin) beforeRaw(db *gorm.DB)    { p.check(db, opRaw) }
+func (p *Plugin) beforeUpdate(db *gorm.DB) { p.check(db, opUpdate) }
+func (p *Plugin) beforeDelete(db *gorm.DB) { p.check(db, opDelete) }
+
+func (p *Plugin) beforeRow(db *gorm.DB) {
 	p.check(db, opQuery)
 	if rows, _ := db.Get("rows"); db.Error != nil && rows != true && !db.DryRun && db.Statement.ConnPool != nil {
 		// Row() hands its caller whatever lies in Dest. A nil *sql.Row would panic there; this one reports the error.
 		db.Statement.Dest = db.Statement.ConnPool.QueryRowContext(db.Statement.Context,
 			db.Statement.SQL.String(), db.Statement.Vars...)
-	}
-}
-
-func (p *Plugin) beforeRaw(db *gorm.DB) {
-	if db.Error == nil {
-		p.check(db, opRaw)
-	}
-}
-
-func (p *Plugin) beforeUpdate(db *gorm.DB) {
-	if db.Error == nil {
-		p.check(db, opUpdate)
-	}
-}
-
-func (p *Plugin) beforeDelete(db *gorm.DB) {
-	if db.Error == nil {
-		p.check(db, opDelete)
 	}
 }
 
@@ -112,7 +98,7 @@ func (p *Plugin) check(db *gorm.DB, op string) {
 		return
 	}
 	t, err := p.target(db)
-	if err == nil && !p.idle() {
+	if err == nil {
 		err = p.confine(db, op, t)
 	}
 	if err != nil {
@@ -157,6 +143,7 @@ func (p *Plugin) confine(db *gorm.DB, op string, t target) error {
 		if err := w.protectSet(t); err != nil {
 			return err
 		}
+		w.makeRoom(4)
 	case opDelete:
 		w.completeKeys(t.model)
 	}
@@ -200,6 +187,7 @@ func refuse(db *gorm.DB, op, table string, err error) {
 	err = &StatementError{Op: op, Table: table, Err: err}
 	_ = db.AddError(err)
 	db.Statement.SQL.Reset()
-	db.Statement.SQL.WriteString("SELECT ?")
-	db.Statement.Vars = []any{&poison{err: err}}
+	db.Statement.SQL.WriteString("SELECT ")
+	db.Statement.Vars = nil
+	db.Statement.AddVar(db.Statement, &poison{err: err}) // in the dialect's form: what PostgreSQL cannot parse hides the refusal
 }

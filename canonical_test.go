@@ -12,8 +12,10 @@ import (
 
 // Current is bound as text and never judged by the column's type. SQLite compares '007' with an
 // integer column as 7, MySQL does so with '7x', PostgreSQL reads a UUID without dashes.
-func TestCurrentNotCanonical(t *testing.T) {
-	db, e := openEmpty(t, tenancy.OwnedModels(&ledger[int]{}))
+func TestCurrentNotCanonical(t *testing.T) { onEach(t, testCurrentNotCanonical) }
+
+func testCurrentNotCanonical(t *testing.T, on backend) {
+	db, e := openEmpty(t, on, tenancy.OwnedModels(&ledger[int]{}))
 	if err := db.WithContext(bypass("create tables")).AutoMigrate(&ledger[int]{}); err != nil {
 		t.Fatal(err)
 	}
@@ -33,10 +35,12 @@ func TestCurrentNotCanonical(t *testing.T) {
 
 // the tenant's own ID in the form the package itself uses (tenancy.ID,
 // text) or JSON uses (float64) is taken for another tenant's when the column is a number.
-func TestOwnNumberInMap(t *testing.T) {
+func TestOwnNumberInMap(t *testing.T) { onEach(t, testOwnNumberInMap) }
+
+func testOwnNumberInMap(t *testing.T, on backend) {
 	for name, own := range map[string]any{"text": "7", "tenancy.ID": tenancy.ID("7"), "json": float64(7), "int": 7} {
 		t.Run(name, func(t *testing.T) {
-			db, e := openEmpty(t, tenancy.OwnedModels(&ledger[int]{}))
+			db, e := openEmpty(t, on, tenancy.OwnedModels(&ledger[int]{}))
 			if err := db.WithContext(bypass("create tables")).AutoMigrate(&ledger[int]{}); err != nil {
 				t.Fatal(err)
 			}
@@ -49,22 +53,26 @@ func TestOwnNumberInMap(t *testing.T) {
 }
 
 // the zero value of the column's type is a tenant for int and *uuid.UUID, not for uuid.UUID.
-func TestZeroTenant(t *testing.T) {
+func TestZeroTenant(t *testing.T) { onEach(t, testZeroTenant) }
+
+func testZeroTenant(t *testing.T, on backend) {
 	const zero = tenancy.ID("00000000-0000-0000-0000-000000000000")
-	db, e := openEmpty(t, tenancy.OwnedModels(&ledger[*uuid.UUID]{}))
+	db, e := openEmpty(t, on, tenancy.OwnedModels(&ledger[*uuid.UUID]{}))
 	e.must("migrate", db.WithContext(bypass("create tables")).AutoMigrate(&ledger[*uuid.UUID]{}))
 	e.refuse("nil uuid by pointer", db.WithContext(as(zero)).Find(&[]ledger[*uuid.UUID]{}).Error, tenancy.ErrUnknownTenant)
-	db, e = openEmpty(t, tenancy.OwnedModels(&ledger[uuid.UUID]{}))
+	db, e = openEmpty(t, on, tenancy.OwnedModels(&ledger[uuid.UUID]{}))
 	e.must("migrate", db.WithContext(bypass("create tables")).AutoMigrate(&ledger[uuid.UUID]{}))
 	e.refuse("nil uuid", db.WithContext(as(zero)).Find(&[]ledger[uuid.UUID]{}).Error, tenancy.ErrUnknownTenant)
-	db, e = openEmpty(t, tenancy.OwnedModels(&ledger[int]{}))
+	db, e = openEmpty(t, on, tenancy.OwnedModels(&ledger[int]{}))
 	e.must("migrate", db.WithContext(bypass("create tables")).AutoMigrate(&ledger[int]{}))
 	e.refuse("zero", db.WithContext(as("0")).Find(&[]ledger[int]{}).Error, tenancy.ErrUnknownTenant)
 }
 
 // a many-to-many join model with a tenant field of its own is not asked whether
 // the two rows it links are the tenant's (without the field it is, and so is the automatic join table).
-func TestOwnedJoinModel(t *testing.T) {
+func TestOwnedJoinModel(t *testing.T) { onEach(t, testOwnedJoinModel) }
+
+func testOwnedJoinModel(t *testing.T, on backend) {
 	for name, attack := range map[string]func(a *gorm.DB) error{
 		"append to b's person": func(a *gorm.DB) error { return a.Model(&Person{ID: 3}).Association("Skills").Append(&Skill{ID: 1}) },
 		"link only, b's skill": func(a *gorm.DB) error {
@@ -74,7 +82,7 @@ func TestOwnedJoinModel(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			opts := tenancy.OwnedModels(&Person{}, &Skill{}, &OwnedPersonSkill{})
-			a, e, isolated := openPeople(t, setup(&OwnedPersonSkill{}), nothing, &OwnedPersonSkill{}, opts)
+			a, e, isolated := openPeople(t, on, setup(&OwnedPersonSkill{}), nothing, &OwnedPersonSkill{}, opts)
 			e.must("own link", a.Model(&Person{ID: 1}).Association("Skills").Append(&Skill{ID: 1}))
 			e.refuse(name, attack(a), tenancy.ErrTenantMismatch)
 			isolated()

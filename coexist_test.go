@@ -1,11 +1,8 @@
 package tenancy_test
 
 import (
-	"database/sql"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"sort"
 	"strings"
 	"testing"
@@ -13,7 +10,6 @@ import (
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
-	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
 
 	"github.com/gorm-tenancy/tenancy"
@@ -23,34 +19,9 @@ import (
 // newEnvUsing is newEnvWith where the test itself calls db.Use; tenant is the plugin, name the data source.
 func newEnvUsing(t *testing.T, config *gorm.Config, use func(db *gorm.DB, tenant gorm.Plugin, name string) error) *env {
 	t.Helper()
-	file, err := template()
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := filepath.Join(t.TempDir(), "t.db")
-	if err := os.WriteFile(name, file, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	name += "?_busy_timeout=10000"
-	config.Logger = logger.Discard
-	db, err := gorm.Open(sqlite.Open(name), config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	dsn := onSQLite.seeded(t)
 	tenant := tenancy.New(shared.New(), tenancy.OwnedModels(ownedModels...), tenancy.CentralModels(centralModels...), tenancy.Logger(silent))
-	if err := use(db, tenant, name); err != nil {
-		t.Fatal(err)
-	}
-	raw, err := sql.Open("sqlite3", name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		raw.Close()
-		pool, _ := db.DB()
-		pool.Close()
-	})
-	e := &env{T: t, db: db, a: db.WithContext(asA), raw: raw}
+	e := onSQLite.connect(t, dsn, config, func(db *gorm.DB) error { return use(db, tenant, dsn) })
 	e.start = e.dumpB()
 	return e
 }

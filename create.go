@@ -2,6 +2,7 @@ package tenancy
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 
 	"gorm.io/gorm"
@@ -11,59 +12,62 @@ import (
 
 // beforeCreate looks at the rows again after the model's hooks, and holds upserts and references inside the tenant.
 func (p *Plugin) beforeCreate(db *gorm.DB) {
-	if db.Error != nil {
-		return
-	}
-	stmt := db.Statement
 	if err := p.guardCreate(db); err != nil {
-		refuse(db, opCreate, stmt.Table, err)
+		refuse(db, opCreate, db.Statement.Table, err)
 	}
 }
 
 func (p *Plugin) guardCreate(db *gorm.DB) error {
 	stmt := db.Statement
+	a := accessOf(stmt.Context)
+	if a.mode == modeBypass || a.mode == modeInternal {
+		return nil
+	}
 	t, err := p.target(db)
 	if err != nil {
 		return err
-	}
-	a := accessOf(stmt.Context)
-	if a.mode == modeBypass || a.mode == modeInternal || p.idle() {
-		return nil
 	}
 	w, err := p.newWall(db, a)
 	if err != nil && t.model.confined() {
 		return err
 	}
-	if !w.siloed {
-		if err := w.clauses(); err != nil {
-			return err
-		}
-		if err := w.insertedText(); err != nil {
-			return err
-		}
-	}
-	if !t.model.confined() {
-		return nil
-	}
-	if t.model.kind == kindOwned && t.model.column != "" && (stmt.Schema != nil && (stmt.Schema.BeforeCreate || stmt.Schema.BeforeSave)) && !stmt.SkipHooks {
-		r, err := newRow(t.model, stmt)
-		if err != nil {
-			return err
-		}
-		if err := r.each(stmt, a); err != nil {
-			return err
-		}
-	}
 	if w.siloed {
-		return nil
+		return stampAgain(t.model, stmt, a)
 	}
-	if insert, ok := stmt.Clauses["INSERT"].Expression.(clause.Insert); ok && strings.Contains(strings.ToUpper(insert.Modifier), "REPLACE") {
-		return fmt.Errorf("%w: REPLACE deletes whichever row has the key; use clause.OnConflict", ErrUnconfined)
-	}
-	if err := w.guardConflict(t); err != nil {
+	if err := w.clauses(); err != nil {
 		return err
 	}
+	if err := w.insertedText(); err != nil {
+		return err
+	}
+	if !t.model.confined() {
+		return w.judgeConflict()
+	}
+	if err := stampAgain(t.model, stmt, a); err != nil {
+		return err
+	}
+	if len(stmt.Clauses) > 0 {
+		if err := w.guardConflict(t); err != nil {
+			return err
+		}
+	}
+	if stmt.ReflectValue.Kind() == reflect.Struct && stmt.Schema != nil {
+		w.makeRoom(len(stmt.Schema.DBNames))
+	}
 	return w.references(t.model, func() []rowValue { return rowsOf(stmt) })
+}
+
+// stampAgain looks at the rows after hooks that may have changed their tenant.
+func stampAgain(m *model, stmt *gorm.Statement, a *access) error {
+	if m == nil || m.kind != kindOwned || m.column == "" || stmt.Schema == nil || stmt.SkipHooks ||
+		!stmt.Schema.BeforeCreate && !stmt.Schema.BeforeSave {
+		return nil
+	}
+	r, err := newRow(m, stmt)
+	if err != nil {
+		return err
+	}
+	return r.each(stmt, a)
 }
 
 // insertedText judges expressions among the values of a map.
@@ -75,6 +79,9 @@ func (w *wall) insertedText() error {
 			}
 			if err := w.assigned(v); err != nil {
 				return err
+			}
+			if r, ok := resolvedValue(v); ok {
+				m[k] = r // in place: GORM writes the new key into the same map
 			}
 		}
 	}
@@ -117,18 +124,53 @@ func (w *wall) assigned(v any) error {
 	return w.value(v)
 }
 
-// guardConflict keeps an upsert away from rows of other tenants.
-func (w *wall) guardConflict(t target) error {
-	c, ok := w.stmt.Clauses["ON CONFLICT"]
-	if !ok {
-		return nil
-	}
+// conflict returns the upsert of the statement, with its names judged.
+func (w *wall) conflict() (c clause.Clause, conflict clause.OnConflict, err error) {
+	c = w.stmt.Clauses["ON CONFLICT"]
 	conflict, ok := c.Expression.(clause.OnConflict)
 	if !ok || c.Builder != nil {
-		return fmt.Errorf("%w: an ON CONFLICT clause of another type than clause.OnConflict", ErrUnconfined)
+		return c, conflict, fmt.Errorf("%w: an ON CONFLICT clause of another type than clause.OnConflict", ErrUnconfined)
 	}
 	if !isIdentifier(conflict.OnConstraint) {
-		return fmt.Errorf("%w: OnConstraint is not a constraint's name", ErrUnconfined)
+		return c, conflict, fmt.Errorf("%w: OnConstraint is not a constraint's name", ErrUnconfined)
+	}
+	return c, conflict, w.columns(conflict.Columns)
+}
+
+// judgeConflict judges the text of an upsert into a central table, and leaves it as it is.
+func (w *wall) judgeConflict() error {
+	if _, ok := w.stmt.Clauses["ON CONFLICT"]; !ok {
+		return nil
+	}
+	c, conflict, err := w.conflict()
+	if err != nil {
+		return err
+	}
+	if conflict.TargetWhere.Exprs, err = w.exprs(conflict.TargetWhere.Exprs); err != nil {
+		return err
+	}
+	if conflict.Where.Exprs, err = w.exprs(conflict.Where.Exprs); err != nil {
+		return err
+	}
+	if conflict.DoUpdates, err = w.assignments(nil, conflict.DoUpdates, true); err != nil {
+		return err
+	}
+	c.Expression = conflict
+	w.stmt.Clauses["ON CONFLICT"] = c
+	return nil
+}
+
+// guardConflict keeps an upsert away from rows of other tenants, and refuses REPLACE.
+func (w *wall) guardConflict(t target) error {
+	if insert, ok := w.stmt.Clauses["INSERT"].Expression.(clause.Insert); ok && strings.Contains(strings.ToUpper(insert.Modifier), "REPLACE") {
+		return fmt.Errorf("%w: REPLACE deletes whichever row has the key; use clause.OnConflict", ErrUnconfined)
+	}
+	if _, ok := w.stmt.Clauses["ON CONFLICT"]; !ok {
+		return nil
+	}
+	c, conflict, err := w.conflict()
+	if err != nil {
+		return err
 	}
 	target, err := w.conditions(conflict.TargetWhere)
 	if err != nil {
@@ -140,13 +182,13 @@ func (w *wall) guardConflict(t target) error {
 		}
 		conflict.TargetWhere = clause.Where{Exprs: []clause.Expression{g}}
 	}
-	if err := w.columns(conflict.Columns); err != nil {
-		return err
-	}
 	if conflict.UpdateAll && len(conflict.DoUpdates) == 0 && nothingToUpdate(w.stmt) {
 		conflict.UpdateAll, conflict.DoNothing = false, true
 	}
 	if conflict.DoNothing {
+		if countsDuplicates(w.db) && t.model.kind == kindOwned {
+			conflict.Where = clause.Where{Exprs: []clause.Expression{t.model}} // MySQL's DoNothing is an update as well
+		}
 		c.Expression = conflict
 		w.stmt.Clauses["ON CONFLICT"] = c
 		return nil
@@ -201,61 +243,33 @@ func nothingToUpdate(stmt *gorm.Statement) bool {
 	return true
 }
 
-// guardedAssignment is MySQL's form of the guard: a row of another tenant keeps its value.
-type guardedAssignment struct {
-	guard  clause.Expression
-	column clause.Column
-	value  any
-}
-
-func (g guardedAssignment) Build(b clause.Builder) {
-	_, _ = b.WriteString("IF(")
-	g.guard.Build(b)
-	_ = b.WriteByte(',')
-	if c, ok := g.value.(clause.Column); ok && c.Table == "excluded" {
-		c.Table = ""
-		_, _ = b.WriteString("VALUES(")
-		b.WriteQuoted(c)
-		_ = b.WriteByte(')')
-	} else {
-		b.AddVar(b, g.value)
-	}
-	_ = b.WriteByte(',')
-	old := g.column
-	old.Table = clause.CurrentTable
-	b.WriteQuoted(old)
-	_ = b.WriteByte(')')
-}
-
-// onDuplicateKey moves the guard of an upsert from its WHERE, which MySQL does not have, into its assignments.
-func onDuplicateKey(c clause.Clause) clause.Clause {
-	conflict, ok := c.Expression.(clause.OnConflict)
-	if !ok || len(conflict.Where.Exprs) == 0 || !isPredicate(conflict.Where.Exprs[0]) {
-		return c
-	}
-	updates := make(clause.Set, len(conflict.DoUpdates))
-	for i, a := range conflict.DoUpdates {
-		updates[i] = clause.Assignment{Column: a.Column, Value: guardedAssignment{conflict.Where.Exprs[0], a.Column, a.Value}}
-	}
-	conflict.DoUpdates = updates
-	conflict.Where = clause.Where{}
-	c.Expression = conflict
-	return c
-}
-
 // afterCreate tells an upsert that met another tenant's row from one that worked.
 func (p *Plugin) afterCreate(db *gorm.DB) {
-	stmt := db.Statement
-	c, upsert := stmt.Clauses["ON CONFLICT"]
-	if db.Error != nil || !upsert || db.DryRun {
+	if db.DryRun {
 		return
 	}
+	stmt := db.Statement
+	c, upsert := stmt.Clauses["ON CONFLICT"]
+	ignore := ignores(stmt)
+	if !upsert && !ignore {
+		return
+	}
+	_, conditional := stmt.Settings.LoadAndDelete(ownConditionKey)
 	a := accessOf(stmt.Context)
 	if a.mode != modeTenant {
 		return
 	}
 	t, err := p.target(db)
-	if err != nil || t.model == nil || t.model.kind != kindOwned {
+	if err != nil || !t.model.confined() {
+		return
+	}
+	if db.Error != nil {
+		if countsDuplicates(db) && metForeignRow(t.model, db.Error) {
+			db.Error = &StatementError{Op: opCreate, Table: stmt.Table, Err: ErrTenantMismatch}
+		}
+		return
+	}
+	if t.model.kind != kindOwned || upsert && countsDuplicates(db) && !ignore {
 		return
 	}
 	w, err := p.newWall(db, a)
@@ -263,16 +277,13 @@ func (p *Plugin) afterCreate(db *gorm.DB) {
 		return
 	}
 	conflict, _ := c.Expression.(clause.OnConflict)
-	_, conditional := stmt.Settings.LoadAndDelete(ownConditionKey)
 	rows := rowsOf(stmt)
-	if !countsDuplicates(db) {
-		if db.RowsAffected >= int64(len(rows)) {
-			return
-		}
-		if !conflict.DoNothing && !conditional {
-			_ = db.AddError(&StatementError{Op: opCreate, Table: stmt.Table, Err: ErrTenantMismatch})
-			return
-		}
+	if db.RowsAffected >= int64(len(rows)) {
+		return
+	}
+	if upsert && !conflict.DoNothing && !conditional {
+		_ = db.AddError(&StatementError{Op: opCreate, Table: stmt.Table, Err: ErrTenantMismatch})
+		return
 	}
 	foreign, err := w.foreignKeys(t.model, rows)
 	if err == nil && foreign {
@@ -283,10 +294,13 @@ func (p *Plugin) afterCreate(db *gorm.DB) {
 	}
 }
 
-// countsDuplicates reports whether affected rows say nothing about an upsert: MySQL counts 0, 1 or 2 for each.
-func countsDuplicates(db *gorm.DB) bool { return db.Name() == "mysql" }
+// ignores reports whether rows whose key is taken are left out in silence (SQLite's OR IGNORE, MySQL's IGNORE).
+func ignores(stmt *gorm.Statement) bool {
+	insert, ok := stmt.Clauses["INSERT"].Expression.(clause.Insert)
+	return ok && insert.Modifier != "" && strings.Contains(strings.ToUpper(insert.Modifier), "IGNORE")
+}
 
-// foreignKeys reports whether any of the rows' primary keys is a row of another tenant.
+// foreignKeys reports whether any of the rows' primary keys is a row of another tenant, or of nobody.
 func (w *wall) foreignKeys(m *model, rows []rowValue) (bool, error) {
 	if m.schema == nil || len(m.schema.PrimaryFields) == 0 {
 		return false, nil
@@ -304,10 +318,11 @@ func (w *wall) foreignKeys(m *model, rows []rowValue) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	tenant := clause.Column{Table: clause.CurrentTable, Name: m.column}
 	var n int64
 	err = w.ask(m.schema).
 		Where(tupleIn(fieldsColumns(m.schema.PrimaryFields), keys)).
-		Where(clause.Neq{Column: clause.Column{Table: clause.CurrentTable, Name: m.column}, Value: mine}).
+		Where(clause.Or(clause.Neq{Column: tenant, Value: mine}, clause.Eq{Column: tenant})).
 		Limit(1).Count(&n).Error
 	return n > 0, err
 }

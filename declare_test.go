@@ -61,9 +61,11 @@ type (
 func (OwnedPersonSkill) TableName() string { return "person_skills" }
 func (UserCard) TableName() string         { return "users" }
 
-func TestDeclareUndeclared(t *testing.T) {
-	e := newEnv(t)
-	if _, err := e.raw.Exec("CREATE TABLE looses (id integer primary key, name text); INSERT INTO looses VALUES (1,'b-loose')"); err != nil {
+func TestDeclareUndeclared(t *testing.T) { onEach(t, testDeclareUndeclared) }
+
+func testDeclareUndeclared(t *testing.T, on backend) {
+	e := newEnvOn(t, on, &gorm.Config{})
+	if _, err := e.raw.Exec("CREATE TABLE looses (id " + serial(on) + ", name text); INSERT INTO looses VALUES (1,'b-loose')"); err != nil {
 		t.Fatal(err)
 	}
 	var names []string
@@ -98,9 +100,16 @@ func TestDeclareUndeclared(t *testing.T) {
 	e.isolated()
 }
 
-func TestDeclareAllowUndeclared(t *testing.T) {
-	e := newEnvWith(t, &gorm.Config{}, tenancy.AllowUndeclared())
-	if _, err := e.raw.Exec("CREATE TABLE looses (id integer primary key, name text)"); err != nil {
+// serial is the type of a key that counts by itself.
+func serial(on backend) string {
+	return map[string]string{"sqlite": "integer primary key", "postgres": "serial primary key", "mysql": "integer primary key auto_increment"}[on.dialect]
+}
+
+func TestDeclareAllowUndeclared(t *testing.T) { onEach(t, testDeclareAllowUndeclared) }
+
+func testDeclareAllowUndeclared(t *testing.T, on backend) {
+	e := newEnvOn(t, on, &gorm.Config{}, tenancy.AllowUndeclared())
+	if _, err := e.raw.Exec("CREATE TABLE looses (id " + serial(on) + ", name text)"); err != nil {
 		t.Fatal(err)
 	}
 	e.must("create", e.a.Create(&Loose{Name: "one"}).Error)
@@ -159,8 +168,10 @@ func TestDeclareMistakes(t *testing.T) {
 	}
 }
 
-func TestDeclareSecondStruct(t *testing.T) {
-	e := newEnv(t)
+func TestDeclareSecondStruct(t *testing.T) { onEach(t, testDeclareSecondStruct) }
+
+func testDeclareSecondStruct(t *testing.T, on backend) {
+	e := newEnvOn(t, on, &gorm.Config{})
 	var cards []UserCard
 	e.must("find", e.a.Where("1=1").Or("1=1").Order("id").Find(&cards).Error)
 	for _, c := range cards {
@@ -183,19 +194,16 @@ func TestDeclareSecondStruct(t *testing.T) {
 }
 
 // openPeople has people and skills 1, 2 of a and 3, 4 of b, b's links, and one badge.
-func openPeople(t *testing.T, before, after func(db *gorm.DB) error, join any, opts ...tenancy.Option) (a *gorm.DB, e *env, isolated func()) {
+func openPeople(t *testing.T, on backend, before, after func(db *gorm.DB) error, join any, opts ...tenancy.Option) (a *gorm.DB, e *env, isolated func()) {
 	t.Helper()
-	name := t.TempDir() + "/t.db?_busy_timeout=10000"
-	db, err := gorm.Open(sqlite.Open(name), &gorm.Config{Logger: logger.Discard})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e = &env{T: t, db: db}
-	e.must("before", before(db))
-	if err := db.Use(tenancy.New(shared.New(), append(opts, tenancy.CentralModels(&Badge{}), tenancy.Logger(silent))...)); err != nil {
-		t.Fatal(err)
-	}
-	e.must("after", after(db))
+	e = on.connect(t, on.empty(t), &gorm.Config{}, func(db *gorm.DB) error {
+		return errors.Join(
+			before(db),
+			db.Use(tenancy.New(shared.New(), append(opts, tenancy.CentralModels(&Badge{}), tenancy.Logger(silent))...)),
+			after(db),
+		)
+	})
+	db := e.db
 	models := []any{&Person{}, &Skill{}, &Badge{}}
 	if join != nil {
 		models = append(models, join)
@@ -203,14 +211,11 @@ func openPeople(t *testing.T, before, after func(db *gorm.DB) error, join any, o
 	if err := db.WithContext(bypass("create tables")).AutoMigrate(models...); err != nil {
 		t.Fatal(err)
 	}
-	pool, _ := db.DB()
-	e.raw = pool
-	t.Cleanup(func() { pool.Close() })
 	tenantColumn, tenantValue := "", ""
 	if _, ok := join.(*OwnedPersonSkill); ok {
 		tenantColumn, tenantValue = ", tenant_id", ", 'b'"
 	}
-	if _, err := pool.Exec(`INSERT INTO badges VALUES (1,'gold'), (2,'tin');
+	if _, err := e.raw.Exec(`INSERT INTO badges VALUES (1,'gold'), (2,'tin');
 		INSERT INTO people (id, tenant_id, name) VALUES (1,'a','a1'), (2,'a','a2'), (3,'b','b1'), (4,'b','b2');
 		INSERT INTO skills (id, tenant_id, name) VALUES (1,'a','a-go'), (2,'a','a-c'), (3,'b','b-go'), (4,'b','b-c');
 		INSERT INTO person_skills (person_id, skill_id` + tenantColumn + `) VALUES (3,3` + tenantValue + `), (4,4` + tenantValue + `);
@@ -218,6 +223,7 @@ func openPeople(t *testing.T, before, after func(db *gorm.DB) error, join any, o
 		INSERT INTO person_friends (person_id, friend_id) VALUES (3,4);`); err != nil {
 		t.Fatal(err)
 	}
+	e.must("go on counting", countOn(e.raw, on.dialect, "badges", "people", "skills"))
 	dump := func() string {
 		var b strings.Builder
 		for _, q := range []string{
@@ -245,7 +251,9 @@ func setup(join any) func(*gorm.DB) error {
 	return func(db *gorm.DB) error { return db.SetupJoinTable(&Person{}, "Skills", join) }
 }
 
-func TestDeclareManyToMany(t *testing.T) {
+func TestDeclareManyToMany(t *testing.T) { onEach(t, testDeclareManyToMany) }
+
+func testDeclareManyToMany(t *testing.T, on backend) {
 	declared := []tenancy.Option{tenancy.OwnedModels(&Person{}, &Skill{})}
 	for _, c := range []struct {
 		name          string
@@ -266,7 +274,7 @@ func TestDeclareManyToMany(t *testing.T) {
 		{"owned after, lazily", nothing, setup(&OwnedPersonSkill{}), &OwnedPersonSkill{}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			a, e, isolated := openPeople(t, c.before, c.after, c.join, c.opts...)
+			a, e, isolated := openPeople(t, on, c.before, c.after, c.join, c.opts...)
 			me, foreign := func() *Person { return &Person{ID: 1} }, func() *Person { return &Person{ID: 3} } // GORM keeps what was refused in the struct
 			// Attacks.
 			e.refuse("append b's skill", a.Model(me()).Association("Skills").Append(&Skill{ID: 3}), tenancy.ErrTenantMismatch)
@@ -361,10 +369,12 @@ func TestDeclareManyToMany(t *testing.T) {
 	}
 }
 
-func TestDeclareOnBypass(t *testing.T) {
+func TestDeclareOnBypass(t *testing.T) { onEach(t, testDeclareOnBypass) }
+
+func testDeclareOnBypass(t *testing.T, on backend) {
 	var mu sync.Mutex
 	var uses []tenancy.BypassUse
-	e := newEnvWith(t, &gorm.Config{}, tenancy.OnBypass(func(_ context.Context, u tenancy.BypassUse) {
+	e := newEnvOn(t, on, &gorm.Config{}, tenancy.OnBypass(func(_ context.Context, u tenancy.BypassUse) {
 		mu.Lock()
 		defer mu.Unlock()
 		uses = append(uses, u)
@@ -392,5 +402,31 @@ func TestDeclareOnBypass(t *testing.T) {
 	e.refuse("no reason", e.db.WithContext(bypass("")).Find(&[]User{}).Error, tenancy.ErrNoTenant)
 	if len(uses) != 0 || n != 2 {
 		t.Errorf("told %+v of no bypass; %d users", uses, n)
+	}
+}
+
+type (
+	label struct {
+		ID      uint
+		Orphans []orphan `gorm:"many2many:orphan_labels"`
+	}
+	orphan struct {
+		ID     uint
+		Labels []label `gorm:"many2many:orphan_labels"`
+	}
+)
+
+// TestCentralRefersToUndeclared: a central model that links to one nobody declared is no reason to fail, or to look for ever.
+func TestCentralRefersToUndeclared(t *testing.T) {
+	t.Parallel()
+	db, err := gorm.Open(sqlite.Open("file::memory:"), &gorm.Config{Logger: logger.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Use(tenancy.New(shared.New(), tenancy.CentralModels(&label{}))); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.WithContext(asA).Find(&[]orphan{}).Error; !errors.Is(err, tenancy.ErrUndeclared) {
+		t.Errorf("the model it refers to: %v", err)
 	}
 }

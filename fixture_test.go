@@ -4,14 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"os"
-	"path/filepath"
 	"sort"
 	"strings"
-	"sync"
 	"testing"
 
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
@@ -148,34 +144,31 @@ func seed(db *gorm.DB) error {
 			return err
 		}
 	}
-	return nil
+	pool, err := db.DB()
+	if err != nil {
+		return err
+	}
+	return countOn(pool, db.Name(), append([]string{"plans", "tags"}, ownedTables...)...)
 }
 
-// template is a seeded database file, made once.
-var template = sync.OnceValues(func() ([]byte, error) {
-	dir, err := os.MkdirTemp("", "tenancy")
-	if err != nil {
-		return nil, err
+// countOn makes PostgreSQL's sequences go on behind the ids that were given, as those of the others do.
+func countOn(pool *sql.DB, dialect string, tables ...string) error {
+	if dialect != "postgres" {
+		return nil
 	}
-	defer os.RemoveAll(dir)
-	name := filepath.Join(dir, "t.db")
-	db, err := gorm.Open(sqlite.Open(name), &gorm.Config{Logger: logger.Discard})
-	if err != nil {
-		return nil, err
+	for _, table := range tables {
+		q := `SELECT setval(s, max(id)) FROM (SELECT pg_get_serial_sequence('` + table + `', 'id') AS s) x, "` + table + `" WHERE s IS NOT NULL GROUP BY s`
+		if _, err := pool.Exec(q); err != nil {
+			return err
+		}
 	}
-	if err := seed(db); err != nil {
-		return nil, err
-	}
-	pool, _ := db.DB()
-	if err := pool.Close(); err != nil {
-		return nil, err
-	}
-	return os.ReadFile(name)
-})
+	return nil
+}
 
 // env is one test's own database: db has the plugin, raw has not.
 type env struct {
 	*testing.T
+	backend
 	db    *gorm.DB // no tenant
 	a     *gorm.DB // as tenant a
 	raw   *sql.DB
@@ -187,40 +180,50 @@ func newEnv(t *testing.T, opts ...tenancy.Option) *env { return newEnvWith(t, &g
 
 func newEnvWith(t *testing.T, config *gorm.Config, opts ...tenancy.Option) *env {
 	t.Helper()
-	file, err := template()
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := filepath.Join(t.TempDir(), "t.db")
-	if err := os.WriteFile(name, file, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	config.Logger = logger.Discard
-	db, err := gorm.Open(sqlite.Open(name+"?_busy_timeout=10000"), config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	return newEnvOn(t, onSQLite, config, opts...)
+}
+
+func newEnvOn(t *testing.T, b backend, config *gorm.Config, opts ...tenancy.Option) *env {
+	t.Helper()
 	opts = append([]tenancy.Option{tenancy.OwnedModels(ownedModels...), tenancy.CentralModels(centralModels...), tenancy.Logger(silent)}, opts...)
-	if err := db.Use(tenancy.New(shared.New(), opts...)); err != nil {
-		t.Fatal(err)
-	}
-	raw, err := sql.Open("sqlite3", name+"?_busy_timeout=10000")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		raw.Close()
-		pool, _ := db.DB()
-		pool.Close()
-	})
-	e := &env{T: t, db: db, a: db.WithContext(asA), raw: raw}
+	e := b.connect(t, b.seeded(t), config, func(db *gorm.DB) error { return db.Use(tenancy.New(shared.New(), opts...)) })
 	e.start = e.dumpB()
 	return e
 }
 
+// connect opens a database with GORM, which use gives its plugins, and past it.
+func (b backend) connect(t *testing.T, dsn string, config *gorm.Config, use func(db *gorm.DB) error) *env {
+	t.Helper()
+	config.Logger = logger.Discard
+	db, err := gorm.Open(b.open(dsn), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool, err := db.DB()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { pool.Close() })
+	if err := use(db); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := b.raw(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { raw.Close() })
+	return &env{T: t, backend: b, db: db, a: db.WithContext(asA), raw: raw}
+}
+
+// reserved quotes the names of tables that are words of MySQL's own.
+var reserved = strings.NewReplacer(" lines", ` "lines"`)
+
 // query runs SQL past the plugin and returns the rows as text.
 func (e *env) query(q string, args ...any) string {
 	e.Helper()
+	if e.dialect == "mysql" {
+		q = reserved.Replace(q)
+	}
 	rows, err := e.raw.Query(q, args...)
 	if err != nil {
 		e.Fatalf("%s: %v", q, err)
@@ -237,8 +240,11 @@ func (e *env) query(q string, args ...any) string {
 			e.Fatal(err)
 		}
 		for i := range cells {
-			if b, ok := cells[i].([]byte); ok {
-				cells[i] = string(b)
+			switch v := cells[i].(type) {
+			case []byte:
+				cells[i] = string(v)
+			case bool: // PostgreSQL's; the others have numbers
+				cells[i] = map[bool]int{false: 0, true: 1}[v]
 			}
 		}
 		out = append(out, strings.Trim(fmt.Sprint(cells), "[]"))

@@ -81,25 +81,19 @@ func (w *wall) condition(e clause.Expression) (r clause.Expression, changed bool
 		return clause.Where{Exprs: exprs}, true, nil
 	case clause.Expr:
 		open, err := w.rawText(v.SQL, v.Vars, "")
-		if err != nil {
-			return nil, false, err
+		vars := resolvedVars(v.Vars)
+		if err != nil || !(open || moved(vars, v.Vars)) {
+			return e, false, err
 		}
-		if open {
-			v.SQL += "\n"
-			e = v
-		}
-		return w.withSubqueries(e, open, v.Vars)
+		return clause.Expr{SQL: ended(v.SQL, open), Vars: vars, WithoutParentheses: v.WithoutParentheses}, true, nil
 	case clause.NamedExpr:
 		open, err := w.rawText(v.SQL, v.Vars, "")
-		if err != nil {
-			return nil, false, err
+		vars := resolvedVars(v.Vars)
+		if err != nil || !(open || moved(vars, v.Vars)) {
+			return e, false, err
 		}
-		if open {
-			v.SQL += "\n"
-			e = v
-		}
-		return w.withSubqueries(e, open, v.Vars)
-	case paren, resolving, *model, scopeAt, joinScope:
+		return clause.NamedExpr{SQL: ended(v.SQL, open), Vars: vars}, true, nil
+	case paren, resolving, negatable, *model, scopeAt, joinScope:
 		return e, false, nil
 	case nil:
 		return e, false, nil
@@ -108,10 +102,18 @@ func (w *wall) condition(e clause.Expression) (r clause.Expression, changed bool
 	if err := w.value(e); err != nil {
 		return nil, false, err
 	}
-	return resolving{e}, true, nil
+	return resolved(e), true, nil
 }
 
-func moved(out, in []clause.Expression) bool { return len(in) > 0 && len(out) > 0 && &out[0] != &in[0] }
+// ended closes a comment at the end of a text.
+func ended(text string, open bool) string {
+	if open {
+		return text + "\n"
+	}
+	return text
+}
+
+func moved[T any](out, in []T) bool { return len(in) > 0 && len(out) > 0 && &out[0] != &in[0] }
 
 func (w *wall) comparison(e clause.Expression, column, value any) (clause.Expression, bool, error) {
 	if err := w.column(column); err != nil {
@@ -133,16 +135,12 @@ func (w *wall) bound(e clause.Expression, values []any) (clause.Expression, bool
 			return nil, false, err
 		}
 	}
-	return w.withSubqueries(e, false, values)
-}
-
-func (w *wall) withSubqueries(e clause.Expression, changed bool, values []any) (clause.Expression, bool, error) {
 	for _, v := range values {
 		if hasSubquery(v) {
-			return resolving{e}, true, nil
+			return resolved(e), true, nil
 		}
 	}
-	return e, changed, nil
+	return e, false, nil
 }
 
 // hasSubquery reports whether a value may write a sub-query with a context of its own.
@@ -166,7 +164,7 @@ func hasSubquery(v any) bool {
 		return false
 	case sql.NamedArg:
 		return hasSubquery(v.Value)
-	case clause.Column, clause.Table, current:
+	case clause.Column, clause.Table, current, resolving:
 		return false
 	case clause.Expression:
 		return true
@@ -257,7 +255,7 @@ func (w *wall) names(vars []any, f flavor) error {
 			name = v.Name
 		case clause.Expr:
 			name = v.SQL
-		case *gorm.DB, current, nil:
+		case *gorm.DB, current, resolving, nil:
 			continue
 		case clause.Expression:
 			if genericSubquery(v) {
@@ -400,7 +398,13 @@ func (w *wall) clause(name string, c clause.Clause) error {
 		return w.columns(e.Columns)
 	case clause.OrderBy:
 		if e.Expression != nil {
-			return w.expr(e.Expression)
+			r, ok, err := w.resolvedExpr(e.Expression)
+			if ok {
+				e.Expression = r
+				c.Expression = e
+				w.stmt.Clauses[name] = c
+			}
+			return err
 		}
 		for _, col := range e.Columns {
 			if err := w.column(col.Column); err != nil {
@@ -437,7 +441,12 @@ func (w *wall) clause(name string, c clause.Clause) error {
 		}
 		return w.value(e.Table)
 	}
-	return w.expr(c.Expression)
+	r, ok, err := w.resolvedExpr(c.Expression) // Select with values is a text here
+	if ok {
+		c.Expression = r
+		w.stmt.Clauses[name] = c
+	}
+	return err
 }
 
 // head judges the table and the words between a statement's verb and its table.

@@ -67,11 +67,7 @@ func (r recorder) Trace(_ context.Context, _ time.Time, fc func() (string, int64
 func dry(t *testing.T, dialect string, out *bytes.Buffer) *gorm.DB {
 	t.Helper()
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	d := dialects[dialect]()
-	if dialect == "sqlite" { // its Initialize asks for the version
-		d = sqliteDry{d.(sqlite.Dialector)}
-	}
-	db, err := gorm.Open(d, &gorm.Config{
+	db, err := gorm.Open(dryDialector(dialect), &gorm.Config{
 		DryRun: true, SkipDefaultTransaction: true, DisableAutomaticPing: true,
 		Logger: recorder{logger.Discard, out}, NowFunc: func() time.Time { return at },
 	})
@@ -82,6 +78,14 @@ func dry(t *testing.T, dialect string, out *bytes.Buffer) *gorm.DB {
 		t.Fatal(err)
 	}
 	return db
+}
+
+func dryDialector(dialect string) gorm.Dialector {
+	d := dialects[dialect]()
+	if dialect == "sqlite" { // its Initialize asks for the version
+		return sqliteDry{d.(sqlite.Dialector)}
+	}
+	return d
 }
 
 type sqliteDry struct{ sqlite.Dialector }

@@ -47,13 +47,14 @@ func (h *Hooked) AfterDelete(tx *gorm.DB) error  { return runHook(tx, "AfterDele
 func (h *Hooked) AfterFind(tx *gorm.DB) error    { return runHook(tx, "AfterFind", h) }
 
 // openHooked has the rows 1, 2 of a and 3, 4 of b.
-func openHooked(t *testing.T) (e *env, hooked func(hook string, do func(*gorm.DB, *Hooked) error) *gorm.DB, isolated func()) {
-	db, e := openEmpty(t, tenancy.OwnedModels(&Hooked{}, &Trail{}))
+func openHooked(t *testing.T, on backend) (e *env, hooked func(hook string, do func(*gorm.DB, *Hooked) error) *gorm.DB, isolated func()) {
+	db, e := openEmpty(t, on, tenancy.OwnedModels(&Hooked{}, &Trail{}))
 	e.must("migrate", db.WithContext(bypass("create tables")).AutoMigrate(&Hooked{}, &Trail{}))
 	if _, err := e.raw.Exec(`INSERT INTO hookeds (id, tenant_id, name, age) VALUES (1,'a','a1',1), (2,'a','a2',2), (3,'b','b1',1), (4,'b','b2',2);
 		INSERT INTO trails VALUES (1,'a','a-t'), (2,'b','b-t')`); err != nil {
 		t.Fatal(err)
 	}
+	e.must("go on counting", countOn(e.raw, on.dialect, "hookeds", "trails"))
 	dump := func() string {
 		return e.query("SELECT * FROM hookeds WHERE id IN (3,4) OR tenant_id <> 'a' ORDER BY id") + "|" + e.query("SELECT * FROM trails WHERE id = 2 OR tenant_id <> 'a' ORDER BY id")
 	}
@@ -82,10 +83,12 @@ var hookTriggers = map[string]func(*gorm.DB) *gorm.DB{
 }
 
 // Statements of a hook's tx keep the tenant.
-func TestHooksKeepTenant(t *testing.T) {
+func TestHooksKeepTenant(t *testing.T) { onEach(t, testHooksKeepTenant) }
+
+func testHooksKeepTenant(t *testing.T, on backend) {
 	for hook, trigger := range hookTriggers {
 		t.Run(hook, func(t *testing.T) {
-			e, with, isolated := openHooked(t)
+			e, with, isolated := openHooked(t, on)
 			ran := 0
 			do := func(tx *gorm.DB, _ *Hooked) error {
 				ran++
@@ -119,7 +122,9 @@ func TestHooksKeepTenant(t *testing.T) {
 }
 
 // A hook cannot move a row to another tenant.
-func TestHooksMoveRow(t *testing.T) {
+func TestHooksMoveRow(t *testing.T) { onEach(t, testHooksMoveRow) }
+
+func testHooksMoveRow(t *testing.T, on backend) {
 	ways := map[string]func(tx *gorm.DB, h *Hooked) error{
 		"field":          func(_ *gorm.DB, h *Hooked) error { h.TenantID = "b"; return nil },
 		"SetColumn":      func(tx *gorm.DB, _ *Hooked) error { tx.Statement.SetColumn("TenantID", "b"); return nil },
@@ -139,7 +144,7 @@ func TestHooksMoveRow(t *testing.T) {
 		for name, create := range creates {
 			for _, hook := range []string{"BeforeCreate", "BeforeSave"} {
 				t.Run(hook+" "+way+" "+name, func(t *testing.T) {
-					e, with, isolated := openHooked(t)
+					e, with, isolated := openHooked(t, on)
 					e.refuse("move", create(with(hook, move)), tenancy.ErrTenantMismatch)
 					isolated()
 					e.wants("SELECT count(*) FROM hookeds", "4")
@@ -168,7 +173,7 @@ func TestHooksMoveRow(t *testing.T) {
 		for name, update := range updates {
 			for _, hook := range []string{"BeforeUpdate", "BeforeSave"} {
 				t.Run(hook+" "+way+" "+name, func(t *testing.T) {
-					e, with, isolated := openHooked(t)
+					e, with, isolated := openHooked(t, on)
 					err := update(with(hook, move))
 					if way != "field" || name == "save" { // else GORM does not write the field of the model's struct
 						e.refuse("move", err, tenancy.ErrTenantMismatch)
@@ -191,8 +196,10 @@ func TestHooksMoveRow(t *testing.T) {
 }
 
 // A hook that changes the context of its own statement widens nothing by accident: the statement's tenant counts.
-func TestHooksAfterFindSeesOwn(t *testing.T) {
-	e, with, isolated := openHooked(t)
+func TestHooksAfterFindSeesOwn(t *testing.T) { onEach(t, testHooksAfterFindSeesOwn) }
+
+func testHooksAfterFindSeesOwn(t *testing.T, on backend) {
+	e, with, isolated := openHooked(t, on)
 	seen := 0
 	a := with("AfterFind", func(_ *gorm.DB, h *Hooked) error {
 		seen++

@@ -252,12 +252,16 @@ func inspect(text string, f flavor) fragment {
 }
 
 func namesTables(t token) bool {
-	switch len(t.text) {
-	case 4:
-		return t.is("FROM") || t.is("JOIN") || t.is("INTO")
-	case 5:
+	switch t.text[0] | 0x20 {
+	case 'f':
+		return t.is("FROM")
+	case 'j':
+		return t.is("JOIN")
+	case 'i':
+		return t.is("INTO")
+	case 't':
 		return t.is("TABLE")
-	case 6:
+	case 's':
 		return t.is("SELECT")
 	}
 	return false

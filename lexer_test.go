@@ -164,6 +164,7 @@ func TestJudgeTables(t *testing.T) {
 		{"SELECT a FROM (unknown)", ErrUndeclared},
 		{"SELECT extract(year FROM b) FROM central", nil},
 		{"SELECT a FROM information_schema.tables", nil},
+		{"SELECT info FROM information_schema.processlist", ErrUndeclared},
 		{"SELECT 'owned' FROM central", nil},
 		{"SELECT 1 FROM central -- owned\n", nil},
 		{"SELECT a FROM 'central", ErrUnconfined},

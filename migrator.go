@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/migrator"
 	"gorm.io/gorm/schema"
 )
 
@@ -48,13 +47,16 @@ func unprepared(db *gorm.DB) *gorm.DB {
 	}
 	db = db.Session(&gorm.Session{Context: db.Statement.Context})
 	db.Config.PrepareStmt = false
-	switch pool := db.Statement.ConnPool.(type) {
-	case *gorm.PreparedStmtDB:
-		db.Statement.ConnPool = pool.ConnPool
-	case *gorm.PreparedStmtTX:
-		db.Statement.ConnPool = pool.Tx
+	for { // a prepared session of a prepared db is twice so
+		switch pool := db.Statement.ConnPool.(type) {
+		case *gorm.PreparedStmtDB:
+			db.Statement.ConnPool = pool.ConnPool
+		case *gorm.PreparedStmtTX:
+			db.Statement.ConnPool = pool.Tx
+		default:
+			return db
+		}
 	}
-	return db
 }
 
 // SavePoint is called by GORM.
@@ -88,7 +90,12 @@ type siloedMigrator struct {
 	db        *gorm.DB
 }
 
-var _ migrator.BuildIndexOptionsInterface = siloedMigrator{}
+// buildsIndexes is gorm/migrator's BuildIndexOptionsInterface, which GORM's migrators ask each other for.
+type buildsIndexes interface {
+	BuildIndexOptions([]schema.IndexOption, *gorm.Statement) []any
+}
+
+var _ buildsIndexes = siloedMigrator{}
 
 // AutoMigrate refuses models whose tables have no place here, and leaves alone those that GORM adds by itself.
 func (m siloedMigrator) AutoMigrate(models ...any) error {
@@ -129,7 +136,7 @@ func (m siloedMigrator) elsewhere(v any) bool {
 
 // BuildIndexOptions is called by GORM's own migrators.
 func (m siloedMigrator) BuildIndexOptions(opts []schema.IndexOption, stmt *gorm.Statement) []any {
-	if inner, ok := m.Migrator.(migrator.BuildIndexOptionsInterface); ok {
+	if inner, ok := m.Migrator.(buildsIndexes); ok {
 		return inner.BuildIndexOptions(opts, stmt)
 	}
 	_ = stmt.AddError(errors.New("tenancy: the migrator cannot build indexes"))

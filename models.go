@@ -24,11 +24,11 @@ type model struct {
 	err    error // why an undeclared model is refused
 
 	// Of owned models, all empty where tenants have tables of their own and the model has no tenant column:
-	field     *schema.Field // nil, too, for a type without the field on an owned table
-	column    string
-	qualified any // clause.Column of the tenant column, boxed
-	value     func(*access) (any, error)
-	where     clause.Clause // WHERE with nothing but the predicate
+	field  *schema.Field // nil, too, for a type without the field on an owned table
+	column string
+	quoted atomic.Pointer[quoted] // see writeColumn
+	value  func(*access) (any, error)
+	where  clause.Clause // WHERE with nothing but the predicate
 
 	// Of automatic join tables:
 	sides []reference
@@ -114,12 +114,41 @@ func parse(db *gorm.DB, v any) (*schema.Schema, error) {
 
 // modelOf returns what is known of a schema, learning it at first sight.
 func (p *Plugin) modelOf(db *gorm.DB, s *schema.Schema) *model {
+	if m := p.first.get(s); m != nil {
+		return m
+	}
 	if m, ok := p.models.Load(s); ok {
 		return m.(*model)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.classify(db, s)
+}
+
+// firstModels stands in front of Plugin.models, whose look-up costs a short statement one per cent. A schema has one
+// place; of those that share it the first published keeps it, and the others are looked up.
+type firstModels [64]atomic.Pointer[model]
+
+func (f *firstModels) of(s *schema.Schema) *atomic.Pointer[model] {
+	return &f[uint(7*len(s.Fields)+len(s.Table))%uint(len(f))]
+}
+
+func (f *firstModels) get(s *schema.Schema) *model {
+	if m := f.of(s).Load(); m != nil && m.schema == s {
+		return m
+	}
+	return nil
+}
+
+// put replaces what was published for the same schema before: a join table is judged again when the models it links
+// are known, and GORM may have given it another name since.
+func (f *firstModels) put(m *model) {
+	for i := range f {
+		if old := f[i].Load(); old != nil && old.schema == m.schema {
+			f[i].Store(m)
+		}
+	}
+	f.of(m.schema).CompareAndSwap(nil, m)
 }
 
 // classify learns a schema and, through its relations, all it can reach. p.mu is held.
@@ -166,6 +195,7 @@ func (p *Plugin) publish(m *model) *model {
 		p.columns.LoadOrStore(columnType{m.field.FieldType, m.field.Size}, m)
 	}
 	p.models.Store(m.schema, m)
+	p.first.put(m)
 	if m.kind == kindOwned || m.kind == kindLink || m.kind == kindCentral {
 		if old, ok := p.tables.Load(tableKey(m.table)); !ok || old.(*model).field == nil {
 			p.tables.Store(tableKey(m.table), m)
@@ -207,12 +237,13 @@ func (p *Plugin) newModel(s *schema.Schema) *model {
 		m.kind = kindOwned
 		return m
 	}
-	if known, ok := p.tables.Load(tableKey(s.Table)); ok && known.(*model).kind == kindOwned {
-		// Another struct on an owned table: readable through the table's column.
-		owner := known.(*model)
-		m.kind, m.column, m.value = kindOwned, owner.column, owner.value
-		m.seal()
-		return m
+	// Another struct on an owned table is readable through the table's column, and one on a join table through its links.
+	if known, ok := p.tables.Load(tableKey(s.Table)); ok {
+		if owner := known.(*model); owner.kind == kindOwned || owner.kind == kindLink {
+			m.kind, m.column, m.value, m.sides = owner.kind, owner.column, owner.value, owner.sides
+			m.seal()
+			return m
+		}
 	}
 	if p.config.allowUndeclared {
 		return m
@@ -261,7 +292,6 @@ func (m *model) own(f *schema.Field) error {
 }
 
 func (m *model) seal() {
-	m.qualified = clause.Column{Table: clause.CurrentTable, Name: m.column}
 	m.where = clause.Clause{Name: "WHERE", Expression: clause.Where{Exprs: []clause.Expression{m}}}
 }
 

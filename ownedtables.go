@@ -13,10 +13,11 @@ type OwnedTable struct {
 	Name string
 	// Schema is the model's. Its ModelType is made by GORM for automatic join tables.
 	Schema *schema.Schema
-	// Column is the tenant column and Field what writes it. Both are empty for join tables without one, and where tenants
-	// have tables of their own and the model has no tenant field.
+	// Column is the tenant column. It is empty for join tables without one, and where tenants have tables of their own and
+	// the model has no tenant field.
 	Column string
-	Field  *schema.Field
+	// Field writes Column; nil where that is empty.
+	Field *schema.Field
 	// Links are the references through which a join table without a tenant column is owned: its rows belong to the tenant
 	// of the rows they link. Empty for other tables.
 	Links []OwnedLink
@@ -24,9 +25,12 @@ type OwnedTable struct {
 
 // OwnedLink is a foreign key of a join table to an owned table.
 type OwnedLink struct {
-	// Columns of the join table refer, in this order, to References of the owned table Table.
-	Columns, References []string
-	Table               string
+	// Columns of the join table refer, in this order, to References.
+	Columns []string
+	// References are columns of Table.
+	References []string
+	// Table is the owned table.
+	Table string
 }
 
 // OwnedTables lists the owned tables the plugin knows, by name: those of declared models and of what their relations

@@ -27,7 +27,7 @@ func (c *placed) Value(key any) any {
 func (p *Plugin) place(db *gorm.DB) {
 	stmt := db.Statement
 	a := accessOf(stmt.Context)
-	if db.Error != nil || (a.mode != modeNone && !p.isolation.CentralApart) {
+	if a.mode != modeNone && !p.isolation.CentralApart {
 		return
 	}
 	if stmt.SQL.Len() > 0 {

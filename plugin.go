@@ -26,8 +26,9 @@ type Plugin struct {
 	isolation Isolation
 	config    config
 
-	models sync.Map // *schema.Schema → *model
-	tables sync.Map // lower-case table name → *model
+	models sync.Map    // *schema.Schema → *model
+	first  firstModels // some of models; written with p.mu held
+	tables sync.Map    // lower-case table name → *model
 
 	columns sync.Map // columnType → a *model with such a tenant column
 
@@ -181,24 +182,6 @@ func (p *Plugin) Declare(db *gorm.DB) error {
 // OwnedModels returns the models that were declared with the option of that name. Safe for concurrent use.
 func (p *Plugin) OwnedModels() []any { return slices.Clone(p.config.owned) }
 
-// Tables returns the names of the tables known to be owned, join tables included, and of those known to be central,
-// sorted. They are complete for declared models. Safe for concurrent use.
-func (p *Plugin) Tables() (owned, central []string) {
-	p.models.Range(func(_, v any) bool {
-		switch m := v.(*model); {
-		case m.kind == kindUndeclared:
-		case m.confined():
-			owned = append(owned, m.table)
-		default:
-			central = append(central, m.table)
-		}
-		return true
-	})
-	slices.Sort(owned)
-	slices.Sort(central)
-	return slices.Compact(owned), slices.Compact(central)
-}
-
 // guardOnDuplicateKey makes MySQL's upsert keep foreign rows as they are: ON DUPLICATE KEY UPDATE has no WHERE.
 func (p *Plugin) guardOnDuplicateKey(db *gorm.DB) {
 	key := reflect.ValueOf(db.ClauseBuilders).Pointer()
@@ -208,13 +191,20 @@ func (p *Plugin) guardOnDuplicateKey(db *gorm.DB) {
 	}
 	p.guarded[key] = true
 	db.ClauseBuilders["ON CONFLICT"] = func(c clause.Clause, b clause.Builder) {
-		build(onDuplicateKey(c), b)
+		build(onDuplicateKey(c, b), b)
 	}
 }
 
-// idle reports whether there is nothing to hold: no table is owned and none has to be declared.
-func (p *Plugin) idle() bool {
-	return p.config.allowUndeclared && !p.owns.Load() && !p.isolation.Connections
+// idle reports, where no model has to be declared, whether there is nothing to hold: no table is owned. It looks at the
+// statement's model first, which may turn out to be the first owned one.
+func (p *Plugin) idle(db *gorm.DB) bool {
+	if p.owns.Load() || p.isolation.Connections {
+		return false
+	}
+	if s := db.Statement.Schema; s != nil && p.first.get(s) == nil {
+		p.modelOf(db, s)
+	}
+	return !p.owns.Load()
 }
 
 func (p *Plugin) reportBypass(ctx context.Context, a *access, op, table string) {

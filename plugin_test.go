@@ -8,6 +8,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"gorm.io/gorm"
 )
 
 var silent = slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -22,31 +24,54 @@ type route struct {
 	afterQuery, after string
 	// refused is the error of a route that cannot be confined, or an attack that must fail.
 	refused error
+	// differs is what holds instead on a dialect.
+	differs map[string]difference
+}
+
+// difference is the other result of a route on a dialect.
+type difference struct {
+	why     string
+	want    string
+	refused error
+}
+
+// on is the route as it is on a backend.
+func (r route) on(b backend) route {
+	if d, ok := r.differs[b.dialect]; ok {
+		if r.refused == nil && d.refused != nil {
+			r.afterQuery = "" // what the legitimate use leaves
+		}
+		r.want, r.refused = d.want, d.refused
+	}
+	return r
 }
 
 func TestRoutes(t *testing.T) {
-	usable, refused := 0, 0
-	for _, group := range routes {
-		t.Run(group.name, func(t *testing.T) {
-			for _, r := range group.routes {
-				t.Run(r.name, func(t *testing.T) { r.test(t) })
-				if r.refused == nil {
-					usable++
-				} else {
-					refused++
+	onEach(t, func(t *testing.T, b backend) {
+		usable, refused := 0, 0
+		for _, group := range routes {
+			t.Run(group.name, func(t *testing.T) {
+				for _, r := range group.routes {
+					r = r.on(b)
+					t.Run(r.name, func(t *testing.T) { r.test(t, b) })
+					if r.refused == nil {
+						usable++
+					} else {
+						refused++
+					}
 				}
-			}
-		})
-	}
-	count := fmt.Sprintf("%d routes: %d usable inside the tenant, %d refused, none leaks", usable+refused, usable, refused)
-	t.Log(count)
-	if page, err := os.ReadFile("docs/security.md"); err != nil || !strings.Contains(string(page), count) {
-		t.Errorf("docs/security.md does not say %q (%v)", count, err)
-	}
+			})
+		}
+		count := fmt.Sprintf("%s: %d routes: %d usable inside the tenant, %d refused, none leaks", b.name, usable+refused, usable, refused)
+		t.Log(count)
+		if page, err := os.ReadFile("docs/security.md"); err != nil || !strings.Contains(string(page), count) {
+			t.Errorf("docs/security.md does not say %q (%v)", count, err)
+		}
+	})
 }
 
-func (r route) test(t *testing.T) {
-	e := newEnv(t)
+func (r route) test(t *testing.T, b backend) {
+	e := newEnvOn(t, b, &gorm.Config{})
 	err := r.do(e)
 	e.isolated()
 	switch {
@@ -73,13 +98,23 @@ var routes = []struct {
 	{"read", readRoutes},
 	{"join", joinRoutes},
 	{"subquery", subqueryRoutes},
+	{"subquery without context", looseRoutes},
 	{"text", textRoutes},
 	{"create", createRoutes},
 	{"upsert", upsertRoutes},
 	{"update", updateRoutes},
 	{"delete", deleteRoutes},
 	{"association", associationRoutes},
+	{"link", linkRoutes},
+	{"composite key", compositeRoutes},
 	{"session", sessionRoutes},
+	{"config", configRoutes},
+	{"where guard", whereGuardRoutes},
 	{"generics", genericsRoutes},
+	{"generic chain", genericChainRoutes},
+	{"generic association", genericAssociationRoutes},
 	{"raw", rawRoutes},
+	{"raw more", rawMoreRoutes},
+	{"from", fromRoutes},
+	{"migrator", migratorRoutes},
 }

@@ -3,6 +3,7 @@ package tenancy
 import (
 	"database/sql/driver"
 	"fmt"
+	"reflect"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -18,7 +19,7 @@ func (m *model) Build(b clause.Builder) {
 		return
 	}
 	m.keepWhereGuard(stmt)
-	m.write(stmt, clause.CurrentTable, m.qualified)
+	m.write(stmt, clause.CurrentTable)
 }
 
 // scopeAt is the predicate of a table under another name than the statement's own.
@@ -34,10 +35,10 @@ func (s scopeAt) Build(b clause.Builder) {
 		return
 	}
 	s.model.keepWhereGuard(stmt)
-	s.model.write(stmt, s.alias, clause.Column{Table: s.alias, Name: s.model.column})
+	s.model.write(stmt, s.alias)
 }
 
-func (m *model) write(stmt *gorm.Statement, alias string, column any) {
+func (m *model) write(stmt *gorm.Statement, alias string) {
 	ctx := stmt.Context
 	if ctx == nil { // GORM builds the ON of an association join with a bare Statement
 		ctx = stmt.DB.Statement.Context
@@ -52,7 +53,7 @@ func (m *model) write(stmt *gorm.Statement, alias string, column any) {
 		m.writeLink(stmt, alias, a)
 		return
 	}
-	stmt.WriteQuoted(column)
+	m.writeColumn(stmt, alias)
 	if a.mode == modeSeveral {
 		_, _ = stmt.WriteString(" IN (")
 		for i := range a.several {
@@ -66,6 +67,29 @@ func (m *model) write(stmt *gorm.Statement, alias string, column any) {
 	}
 	_, _ = stmt.WriteString(" = ")
 	m.bind(stmt, a)
+}
+
+// writeColumn writes the tenant column. For the commonest case, the statement's own table under its own name, the text
+// is kept: quoting takes longer than the rest of the predicate.
+func (m *model) writeColumn(stmt *gorm.Statement, alias string) {
+	if alias != clause.CurrentTable || stmt.Table != m.table {
+		stmt.WriteQuoted(clause.Column{Table: alias, Name: m.column})
+		return
+	}
+	known := m.quoted.Load()
+	if known == nil || known.dialector != stmt.DB.Dialector {
+		known = &quoted{stmt.DB.Dialector, stmt.Quote(clause.Column{Table: m.table, Name: m.column})}
+		if reflect.ValueOf(known.dialector).Comparable() {
+			m.quoted.CompareAndSwap(nil, known) // databases that share a schema and differ in quotes: the first keeps it
+		}
+	}
+	_, _ = stmt.WriteString(known.text)
+}
+
+// quoted is the tenant column as one dialector writes it.
+type quoted struct {
+	dialector gorm.Dialector
+	text      string
 }
 
 // bind adds the tenant as a plain value: plugins that read Statement.Vars (sharding, caches) rely on that.
@@ -111,7 +135,7 @@ func (m *model) writeLink(stmt *gorm.Statement, alias string, a *access) {
 		_, _ = stmt.WriteString(" FROM ")
 		stmt.WriteQuoted(clause.Table{Name: owner.table})
 		_, _ = stmt.WriteString(" WHERE ")
-		owner.write(stmt, owner.table, clause.Column{Table: owner.table, Name: owner.column})
+		owner.write(stmt, owner.table)
 		_ = stmt.WriteByte(')')
 	}
 }
@@ -168,14 +192,19 @@ func (*deferred) Value() (driver.Value, error) { return nil, ErrNoTenant }
 // Format keeps logs readable.
 func (*deferred) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("<no tenant>")) }
 
-// resolve gives the sub-queries built so far the tenant of the statement around them.
+// resolve gives the sub-queries built so far the tenant of the statement around them, which fails if one was refused.
 func resolve(stmt *gorm.Statement, a *access) {
-	if a.mode != modeTenant {
-		return
-	}
 	for i, v := range stmt.Vars {
-		if d, ok := v.(*deferred); ok {
-			stmt.Vars[i] = d.resolved(stmt.DB, a)
+		switch v := v.(type) {
+		case *deferred:
+			if a.mode == modeTenant {
+				stmt.Vars[i] = v.resolved(stmt.DB, a)
+			}
+		case *poison:
+			// PostgreSQL may find the text wrong before anybody looks at the values. Row() needs the statement to run.
+			if rows, isRow := stmt.DB.Get("rows"); !isRow || rows == true {
+				_ = stmt.AddError(v.err)
+			}
 		}
 	}
 }
@@ -205,6 +234,10 @@ type resolving struct{ clause.Expression }
 
 func (r resolving) Build(b clause.Builder) {
 	r.Expression.Build(b)
+	r.resolve(b)
+}
+
+func (resolving) resolve(b clause.Builder) {
 	if stmt, ok := b.(*gorm.Statement); ok && stmt.Context != nil {
 		resolve(stmt, accessOf(stmt.Context))
 	}

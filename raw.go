@@ -12,9 +12,6 @@ var errUnreadable = fmt.Errorf("%w: the SQL text holds several statements, unbal
 
 // guardRaw judges SQL the caller wrote in full.
 func (p *Plugin) guardRaw(db *gorm.DB) error {
-	if p.idle() {
-		return nil
-	}
 	stmt := db.Statement
 	a := accessOf(stmt.Context)
 	switch a.mode {
@@ -195,7 +192,7 @@ func checkBound(stmt *gorm.Statement, a *access) (found bool, err error) {
 				return false, a.noTenant()
 			}
 			stmt.Vars[i] = v.resolved(stmt.DB, a)
-			found = true
+			found = found || v.model == nil // a sub-query's own tenant says nothing of the text around it
 		case *poison:
 			return false, v.err
 		}

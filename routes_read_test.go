@@ -1,6 +1,8 @@
 package tenancy_test
 
 import (
+	"database/sql"
+
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
@@ -25,6 +27,22 @@ func where(build func(db *gorm.DB) *gorm.DB) func(e *env) error {
 		e.seeNames(users)
 		return err
 	}
+}
+
+// seeRows reads users as ScanRows does.
+func (e *env) seeRows(rows *sql.Rows, err error) error {
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var u User
+		if err := e.a.ScanRows(rows, &u); err != nil {
+			return err
+		}
+		e.see(u.Name)
+	}
+	return rows.Err()
 }
 
 var readRoutes = []route{
@@ -111,7 +129,7 @@ var readRoutes = []route{
 	{name: "Scopes", do: where(func(db *gorm.DB) *gorm.DB {
 		return db.Scopes(func(d *gorm.DB) *gorm.DB { return d.Or("name = 'b1'").Or("name = 'a1'") })
 	}), want: "a1"},
-	{name: "Group Having", do: where(func(db *gorm.DB) *gorm.DB { return db.Group("name").Having("count(*) > 0 OR 1=1") }), want: "a1 a2"},
+	{name: "Group Having", do: where(func(db *gorm.DB) *gorm.DB { return db.Group("id").Having("count(*) > 0 OR 1=1") }), want: "a1 a2"},
 	{name: "Distinct", do: where(func(db *gorm.DB) *gorm.DB { return db.Distinct("name", "id") }), want: "a1 a2"},
 	{name: "Limit Offset", do: where(func(db *gorm.DB) *gorm.DB { return db.Limit(1).Offset(1) }), want: "a2"},
 	{name: "Locking", do: where(func(db *gorm.DB) *gorm.DB { return db.Clauses(clause.Locking{Strength: "UPDATE"}) }), want: "a1 a2"},
@@ -194,19 +212,7 @@ var readRoutes = []route{
 		return err
 	}, want: "a2"},
 	{name: "Rows ScanRows", do: func(e *env) error {
-		rows, err := e.a.Model(&User{}).Order("id").Rows()
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var u User
-			if err := e.a.ScanRows(rows, &u); err != nil {
-				return err
-			}
-			e.see(u.Name)
-		}
-		return rows.Err()
+		return e.seeRows(e.a.Model(&User{}).Order("id").Rows())
 	}, want: "a1 a2"},
 	{name: "Row without tenant", do: func(e *env) error {
 		var name string
@@ -273,19 +279,24 @@ var readRoutes = []route{
 	}, want: "[a1 a2]"},
 	{name: "Table quoted", do: func(e *env) error {
 		var names []string
-		err := e.a.Table("`users`").Order("id").Pluck("name", &names).Error
+		err := e.a.Table(e.db.Statement.Quote("users")).Order("id").Pluck("name", &names).Error
 		e.see(names)
 		return err
 	}, want: "[a1 a2]"},
 	{name: "Table capitals", do: func(e *env) error {
 		var names []string
 		err := e.a.Table("USERS").Order("id").Pluck("name", &names).Error
-		e.see(names)
+		if err == nil {
+			e.see(names)
+		}
 		return err
-	}, want: "[a1 a2]"},
+	}, want: "[a1 a2]", differs: map[string]difference{
+		"postgres": {why: "a quoted name has its letters' case", refused: errAny},
+		"mysql":    {why: "names of tables are names of files, in lower case here", refused: errAny},
+	}},
 	{name: "Table qualified", do: func(e *env) error {
 		var names []string
-		err := e.a.Table("main.users").Order("id").Pluck("name", &names).Error
+		err := e.a.Table(e.schema(e)+".users").Order("id").Pluck("name", &names).Error
 		e.see(names)
 		return err
 	}, want: "[a1 a2]"},
@@ -316,7 +327,7 @@ var readRoutes = []route{
 	{name: "clause.From tables", do: func(e *env) error {
 		var names []string
 		err := e.a.Model(&User{}).Clauses(clause.From{Tables: []clause.Table{{Name: "users"}, {Name: "pets"}}}).
-			Where("pets.user_id = users.id OR 1=1").Order("pets.id").Distinct("pets.name").Pluck("pets.name", &names).Error
+			Where("pets.user_id = users.id OR 1=1").Order("pets.name").Distinct("pets.name").Pluck("pets.name", &names).Error
 		e.see(names)
 		return err
 	}, want: "[a-pet1 a-pet2]"},

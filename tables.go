@@ -212,11 +212,17 @@ func unknownTable(name string) error {
 		ErrUndeclared, name)
 }
 
-// isCatalog reports whether a table describes the database and holds no rows of tenants. PostgreSQL's statistics
-// views are not among them: they show samples of the data.
+// isCatalog reports whether a table describes the database and holds no rows of tenants. PostgreSQL's statistics views and
+// MySQL's column_statistics are not among them, they show samples of the data; nor is MySQL's processlist, which shows the
+// statements of others with their values.
 func isCatalog(r tableRef) bool {
 	if strings.EqualFold(r.qualifier, "information_schema") {
-		return true
+		switch strings.ToLower(r.name) {
+		case "tables", "columns", "statistics", "schemata", "views", "sequences", "table_constraints", "check_constraints",
+			"referential_constraints", "key_column_usage", "constraint_column_usage":
+			return true
+		}
+		return false
 	}
 	switch strings.ToLower(r.name) {
 	case "sqlite_master", "sqlite_schema", "sqlite_temp_master", "pg_class", "pg_attribute", "pg_type", "pg_namespace",

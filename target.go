@@ -14,19 +14,19 @@ type target struct {
 // target finds the model by the schema, or by name where Table() overrides it.
 func (p *Plugin) target(db *gorm.DB) (target, error) {
 	stmt := db.Statement
-	if stmt.TableExpr != nil {
+	switch {
+	case stmt.TableExpr != nil:
 		return p.namedTarget(db, stmt.TableExpr)
-	}
-	if stmt.Schema == nil {
-		if stmt.Table == "" {
-			return target{}, nil
-		}
+	case stmt.Table == "" && stmt.Schema == nil:
+		return target{}, nil
+	case stmt.Schema == nil, stmt.Table != stmt.Schema.Table && stmt.Table != "":
 		return p.byName(db, stmt.Table, stmt.Table)
 	}
-	if stmt.Table != stmt.Schema.Table && stmt.Table != "" {
-		return p.byName(db, stmt.Table, stmt.Table)
+	t := target{model: p.modelOf(db, stmt.Schema), alias: stmt.Table}
+	if t.model.kind == kindUndeclared {
+		return p.permitted(db, t)
 	}
-	return p.permitted(db, target{model: p.modelOf(db, stmt.Schema), alias: stmt.Table})
+	return t, nil
 }
 
 // namedTarget reads the text given to Table().

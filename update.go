@@ -2,10 +2,12 @@ package tenancy
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
 
+	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 )
 
@@ -60,9 +62,20 @@ func (w *wall) protectSet(t target) error {
 }
 
 func (w *wall) protectMap(m *model, values map[string]any) error {
+	var resolved map[string]any
 	for k, v := range values {
 		if err := w.assigned(v); err != nil {
 			return err
+		}
+		if r, ok := resolvedValue(v); ok && !w.siloed {
+			if _, alone := v.(*gorm.DB); alone {
+				r = []any{r} // GORM puts parentheses around what it knows as a sub-query
+			}
+			if resolved == nil {
+				resolved = maps.Clone(values) // other statements may share the map
+				w.stmt.Dest = resolved
+			}
+			resolved[k] = r
 		}
 		if !w.siloed && !isColumnName(k) {
 			return fmt.Errorf("%w: %q is not the name of a column", ErrUnconfined, k)
@@ -167,6 +180,10 @@ func (w *wall) assignments(m *model, in clause.Set, upsert bool) (clause.Set, er
 		}
 		if err := w.assigned(a.Value); err != nil {
 			return nil, err
+		}
+		if r, ok := resolvedValue(a.Value); ok {
+			out = slices.Clone(out)
+			out[i].Value = r
 		}
 		if m == nil || m.kind != kindOwned || !m.isTenant(a.Column.Name) {
 			continue

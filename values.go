@@ -3,6 +3,7 @@ package tenancy
 import (
 	"database/sql"
 	"database/sql/driver"
+	"fmt"
 	"reflect"
 	"time"
 
@@ -14,13 +15,10 @@ import (
 // gorm.Statement.AddVar.
 func (w *wall) value(v any) error {
 	switch v := v.(type) {
-	case nil, string, bool, int, int64, uint, uint64, float64, []byte, time.Time, current, bound, *deferred:
+	case nil, string, bool, int, int64, uint, uint64, float64, []byte, time.Time, current, bound, *deferred, resolving:
 		return nil
 	case *gorm.DB:
-		if v != nil && v.Statement != nil && v.Statement.SQL.Len() > 0 {
-			return w.text(v.Statement.SQL.String(), v.Statement.Vars, "")
-		}
-		return nil
+		return w.subquery(v)
 	case sql.NamedArg:
 		return w.value(v.Value)
 	case clause.Column:
@@ -48,6 +46,21 @@ func (w *wall) value(v any) error {
 		return nil
 	}
 	return w.reflected(reflect.ValueOf(v))
+}
+
+// subquery judges a statement inside this one. It confines itself when it is written, to the tenant of its own context:
+// that must not be another than this statement's.
+func (w *wall) subquery(db *gorm.DB) error {
+	if db == nil || db.Statement == nil {
+		return nil
+	}
+	if a := accessOf(db.Statement.Context); a.mode == modeTenant && w.access.mode == modeTenant && a.id != w.access.id {
+		return fmt.Errorf("%w: a sub-query acts for another tenant than the statement around it", ErrTenantMismatch)
+	}
+	if db.Statement.SQL.Len() > 0 {
+		return w.text(db.Statement.SQL.String(), db.Statement.Vars, "")
+	}
+	return nil
 }
 
 func (w *wall) values(list []any) error {

@@ -106,12 +106,17 @@ func (w *wall) where(t target, more []clause.Expression) error {
 	}
 	if g := group(user); g != nil {
 		exprs = append(exprs, g)
-		if w.stmt.Vars == nil {
-			w.stmt.Vars = make([]any, 0, 4) // one allocation where growing from nothing takes three
-		}
+		w.makeRoom(4)
 	}
 	w.stmt.Clauses["WHERE"] = clause.Clause{Name: "WHERE", Expression: clause.Where{Exprs: exprs}}
 	return nil
+}
+
+// makeRoom prepares the statement for n values: one allocation, where growing from nothing takes three for four.
+func (w *wall) makeRoom(n int) {
+	if w.stmt.Vars == nil {
+		w.stmt.Vars = make([]any, 0, n)
+	}
 }
 
 // conditions returns what the caller wrote in WHERE, without the predicate of an earlier run of the same statement.
@@ -138,29 +143,46 @@ func isPredicate(e clause.Expression) bool {
 	return false
 }
 
-// group makes one expression of the caller's conditions that nothing in them can leave.
+// group makes one expression of the caller's conditions that nothing in them can leave. It unfolds them as clause.Where
+// does, so that several of them mean what they mean without the plugin.
 func group(user []clause.Expression) clause.Expression {
+	if len(user) == 1 {
+		if and, ok := user[0].(clause.AndConditions); ok {
+			user = and.Exprs
+		}
+	}
 	switch len(user) {
 	case 0:
 		return nil
 	case 1:
-		switch e := user[0].(type) {
-		case clause.AndConditions:
-			return group(e.Exprs)
-		case clause.OrConditions:
-			if len(e.Exprs) <= 1 {
-				return group(e.Exprs)
-			}
-			return e
-		case paren:
-			return e
-		}
-		if closed(user[0]) {
-			return user[0]
-		}
-		return paren{user[0]}
+		return alone(user[0])
 	}
 	return clause.AndConditions{Exprs: firstNotOr(user)} // this type, because FirstOrCreate reads attributes back from it
+}
+
+// alone puts a single condition into parentheses, if it has none of its own.
+func alone(e clause.Expression) clause.Expression {
+	var inner []clause.Expression
+	switch v := e.(type) {
+	case clause.AndConditions:
+		inner = v.Exprs
+	case clause.OrConditions:
+		inner = v.Exprs
+	case paren:
+		return e
+	default:
+		if closed(e) {
+			return e
+		}
+		return paren{e}
+	}
+	switch len(inner) {
+	case 0:
+		return nil
+	case 1:
+		return alone(inner[0])
+	}
+	return e
 }
 
 // firstNotOr does what clause.Where does: a leading Or joins what follows it.
@@ -217,6 +239,7 @@ func (w *wall) joins() error {
 			if err := w.rawJoin(j.Name, j.Conds); err != nil {
 				return err
 			}
+			j.Conds = resolvedVars(j.Conds)
 			continue
 		}
 		scope, err := w.joinScope(rels, j.Alias)
@@ -248,13 +271,6 @@ func (w *wall) joins() error {
 		j.On = &on
 	}
 	return nil
-}
-
-func resolved(e clause.Expression) clause.Expression {
-	if _, ok := e.(resolving); ok {
-		return e
-	}
-	return resolving{e}
 }
 
 // relationsOf follows an association name as GORM does; nil means that the join is text.
@@ -325,7 +341,7 @@ func (s joinScope) Build(b clause.Builder) {
 		_, _ = stmt.WriteString("1 = 1")
 		return
 	}
-	m.write(stmt, stmt.Table, clause.Column{Table: stmt.Table, Name: m.column})
+	m.write(stmt, stmt.Table)
 }
 
 // permitJoin refuses join types whose ON does not confine the joined table: the rows without a partner come anyway.

@@ -6,9 +6,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"testing"
-	"time"
 
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
@@ -26,172 +24,171 @@ type Item struct {
 	Votes    int
 }
 
-type Plan struct {
-	ID    uint
-	Name  string
-	Votes int
-}
-
 const tenant = "acme"
 
 var ctx = tenancy.WithTenant(context.Background(), tenant)
 
-// operation is one statement; by is what the hand-written variant adds.
+// operation is one statement: without a tenant, and as one would write it by hand.
 type operation struct {
-	name string
-	run  func(db *gorm.DB, by func(*gorm.DB) *gorm.DB) *gorm.DB
+	name        string
+	plain, hand func(db *gorm.DB) *gorm.DB
 }
 
 var operations = []operation{
-	{"First", func(db *gorm.DB, by func(*gorm.DB) *gorm.DB) *gorm.DB { var i Item; return by(db).First(&i, 7) }},
-	{"Find", func(db *gorm.DB, by func(*gorm.DB) *gorm.DB) *gorm.DB { var i []Item; return by(db).Find(&i) }},
-	{"WhereOr", func(db *gorm.DB, by func(*gorm.DB) *gorm.DB) *gorm.DB {
+	{"First", first, func(db *gorm.DB) *gorm.DB { return first(byHand(db)) }},
+	{"Find", find, func(db *gorm.DB) *gorm.DB { return find(byHand(db)) }},
+	{"WhereOr", either, func(db *gorm.DB) *gorm.DB {
 		var i []Item
-		return by(db).Where("votes > ?", 3).Or("name = ?", "x").Find(&i)
+		return byHand(db).Where(db.Where("votes > ?", 3).Or("name = ?", "x")).Find(&i)
 	}},
-	{"Update", func(db *gorm.DB, by func(*gorm.DB) *gorm.DB) *gorm.DB {
-		return by(db).Model(&Item{ID: 7}).Update("votes", 3)
-	}},
-	{"Delete", func(db *gorm.DB, by func(*gorm.DB) *gorm.DB) *gorm.DB { return by(db).Delete(&Item{}, 999999) }},
-	{"Create", func(db *gorm.DB, _ func(*gorm.DB) *gorm.DB) *gorm.DB {
-		return db.Create(&Item{TenantID: tenant, Name: "n"})
-	}},
-	{"Create1000", func(db *gorm.DB, _ func(*gorm.DB) *gorm.DB) *gorm.DB {
-		items := make([]Item, 1000)
-		for i := range items {
-			items[i].TenantID, items[i].Name = tenant, "n"
-		}
-		return db.Create(&items)
-	}},
+	{"Update", update, func(db *gorm.DB) *gorm.DB { return update(byHand(db)) }},
+	{"Delete", remove, func(db *gorm.DB) *gorm.DB { return remove(byHand(db)) }},
+	{"Create", create(1, ""), create(1, tenant)},
+	{"Create1000", create(1000, ""), create(1000, tenant)},
 }
 
-func plain(db *gorm.DB) *gorm.DB  { return db }
 func byHand(db *gorm.DB) *gorm.DB { return db.Where("tenant_id = ?", tenant) }
 
-func open(b *testing.B, d gorm.Dialector, c *gorm.Config, plugin bool, opts ...tenancy.Option) *gorm.DB {
+func first(db *gorm.DB) *gorm.DB { var i Item; return db.First(&i, 7) }
+func find(db *gorm.DB) *gorm.DB  { var i []Item; return db.Find(&i) }
+func either(db *gorm.DB) *gorm.DB {
+	var i []Item
+	return db.Where("votes > ?", 3).Or("name = ?", "x").Find(&i)
+}
+func update(db *gorm.DB) *gorm.DB { return db.Model(&Item{ID: 7}).Update("votes", 3) }
+func remove(db *gorm.DB) *gorm.DB { return db.Delete(&Item{}, 999999) }
+
+func create(n int, tenant string) func(*gorm.DB) *gorm.DB {
+	if n == 1 {
+		return func(db *gorm.DB) *gorm.DB { return db.Create(&Item{TenantID: tenant, Name: "n"}) }
+	}
+	return func(db *gorm.DB) *gorm.DB {
+		items := make([]Item, n)
+		for i := range items {
+			items[i].Name = "n"
+			if tenant != "" {
+				items[i].TenantID = tenant
+			}
+		}
+		return db.Create(&items)
+	}
+}
+
+func open(b *testing.B, d gorm.Dialector, dryRun bool, plugins ...gorm.Plugin) *gorm.DB {
 	b.Helper()
-	c.Logger, c.SkipDefaultTransaction = logger.Discard, true
-	db, err := gorm.Open(d, c)
+	db, err := gorm.Open(d, &gorm.Config{DryRun: dryRun, Logger: logger.Discard, SkipDefaultTransaction: true})
 	if err != nil {
 		b.Fatal(err)
 	}
-	if plugin {
-		if err := db.Use(tenancy.New(shared.New(), opts...)); err != nil {
+	for _, p := range plugins {
+		if err := db.Use(p); err != nil {
 			b.Fatal(err)
 		}
 	}
 	return db.WithContext(ctx)
 }
 
-// paired runs the variants in turns, so that noise meets all of them, and reports the medians of their rounds.
-func paired(b *testing.B, rounds, per int, variants map[string]func(), base string) {
-	b.Helper()
-	times, allocs := map[string][]float64{}, map[string]float64{}
-	names := make([]string, 0, len(variants))
-	for n, f := range variants {
-		names = append(names, n)
-		f()
-		allocs[n] = testing.AllocsPerRun(min(per, 50), f)
-	}
-	slices.Sort(names)
-	for i := 0; i < rounds; i++ {
-		for k := range names {
-			n := names[(i+k)%len(names)]
-			f := variants[n]
-			start := time.Now()
-			for range per {
-				f()
-			}
-			times[n] = append(times[n], float64(time.Since(start).Nanoseconds())/float64(per))
-		}
-	}
-	median := func(n string) float64 { slices.Sort(times[n]); return times[n][len(times[n])/2] }
-	for b.Loop() {
-	}
-	for _, n := range names {
-		b.ReportMetric(median(n), n+"-ns")
-		b.ReportMetric(allocs[n], n+"-allocs")
-	}
-	b.ReportMetric(median("plugin")/median(base), "ratio")
-	b.ReportMetric(0, "ns/op")
-}
-
-// BenchmarkBuild builds SQL without a database.
-func BenchmarkBuild(b *testing.B) {
-	without := open(b, tests.DummyDialector{}, &gorm.Config{DryRun: true}, false)
-	with := open(b, tests.DummyDialector{}, &gorm.Config{DryRun: true}, true, tenancy.OwnedModels(&Item{}))
+// against compares each operation with the plugin to the same one without it, written as base says.
+func against(base string, written func(operation) func(*gorm.DB) *gorm.DB, without, with *gorm.DB) []comparison {
+	var all []comparison
 	for _, op := range operations {
-		b.Run(op.name, func(b *testing.B) {
-			per := 300
-			if op.name == "Create1000" {
-				per = 5
-			}
-			paired(b, 101, per, map[string]func(){
-				"none":   func() { op.run(without, plain) },
-				"hand":   func() { op.run(without, byHand) },
-				"plugin": func() { op.run(with, plain) },
-			}, "hand")
+		run := written(op)
+		all = append(all, comparison{
+			name:   op.name,
+			base:   variant{base, func() *gorm.DB { return run(without) }},
+			plugin: variant{"plugin", func() *gorm.DB { return op.plain(with) }},
 		})
 	}
+	return all
 }
 
-// BenchmarkSQLite runs the statements on a file with 2,000 rows.
-func BenchmarkSQLite(b *testing.B) {
-	pair := func(b *testing.B) (without, with *gorm.DB) {
-		for i, plugin := range []bool{false, true} {
-			db := open(b, sqlite.Open(filepath.Join(b.TempDir(), fmt.Sprint(i))+"?_journal_mode=WAL&_synchronous=OFF"), &gorm.Config{}, plugin, tenancy.OwnedModels(&Item{}))
-			admin := db.WithContext(tenancy.Bypass(ctx, "benchmark"))
-			if err := admin.AutoMigrate(&Item{}); err != nil {
-				b.Fatal(err)
-			}
-			items := make([]Item, 2000)
-			for i := range items {
-				items[i] = Item{TenantID: fmt.Sprintf("t%d", i%20), Name: "n"}
-				if i%20 == 7 || i == 6 {
-					items[i].TenantID = tenant
+func plain(op operation) func(*gorm.DB) *gorm.DB { return op.plain }
+func hand(op operation) func(*gorm.DB) *gorm.DB  { return op.hand }
+
+func owning() gorm.Plugin { return tenancy.New(shared.New(), tenancy.OwnedModels(&Item{})) }
+
+// owningNothing is the plugin in an application without owned models: it looks for a tenant field Item does not have.
+func owningNothing() gorm.Plugin {
+	return tenancy.New(shared.New(), tenancy.AllowUndeclared(), tenancy.TenantField("None"))
+}
+
+// built builds SQL without a database.
+func built(b *testing.B) []comparison {
+	without := open(b, tests.DummyDialector{}, true)
+	all := against("hand", hand, without, open(b, tests.DummyDialector{}, true, owning()))
+	for i, op := range operations {
+		all[i].others = []variant{{"none", func() *gorm.DB { return op.plain(without) }}}
+	}
+	ungrouped := all[2] // what one writes first: less work, and its Or reads the rows of all tenants
+	ungrouped.name = "WhereOrUngrouped"
+	ungrouped.base.run = func() *gorm.DB { return either(byHand(without)) }
+	return append(all, ungrouped)
+}
+
+func builtNothingOwned(b *testing.B) []comparison {
+	return against("none", plain, open(b, tests.DummyDialector{}, true), open(b, tests.DummyDialector{}, true, owningNothing()))
+}
+
+func onSQLite(b *testing.B) []comparison {
+	file := database(b)
+	return against("hand", hand, open(b, file, false), open(b, file, false, owning()))
+}
+
+func onSQLiteNothingOwned(b *testing.B) []comparison {
+	file := database(b)
+	return against("none", plain, open(b, file, false), open(b, file, false, owningNothing()))
+}
+
+// database makes a file with 2,000 rows of 20 tenants. All variants share one connection to it.
+func database(b *testing.B) gorm.Dialector {
+	file := open(b, sqlite.Open(filepath.Join(b.TempDir(), "bench")+"?_journal_mode=WAL&_synchronous=OFF"), false)
+	pool, err := file.DB()
+	if err != nil {
+		b.Fatal(err)
+	}
+	pool.SetMaxOpenConns(1)
+	b.Cleanup(func() { _ = pool.Close() })
+	if err := file.AutoMigrate(&Item{}); err != nil {
+		b.Fatal(err)
+	}
+	if err := file.CreateInBatches(rows(), 500).Error; err != nil {
+		b.Fatal(err)
+	}
+	return sqlite.Dialector{Conn: pool}
+}
+
+// rows are 2,000, a hundred of them the tenant's.
+func rows() []Item {
+	items := make([]Item, 2000)
+	for i := range items {
+		items[i] = Item{TenantID: fmt.Sprintf("t%d", i%20), Name: "n"}
+		if i%20 == 6 {
+			items[i].TenantID = tenant
+		}
+	}
+	return items
+}
+
+func BenchmarkBuild(b *testing.B)              { reported(b, built) }
+func BenchmarkBuildNothingOwned(b *testing.B)  { reported(b, builtNothingOwned) }
+func BenchmarkSQLite(b *testing.B)             { reported(b, onSQLite) }
+func BenchmarkSQLiteNothingOwned(b *testing.B) { reported(b, onSQLiteNothingOwned) }
+
+func reported(b *testing.B, comparisons func(*testing.B) []comparison) {
+	for _, c := range comparisons(b) {
+		b.Run(c.name, c.report)
+	}
+}
+
+// BenchmarkAlone runs one variant at a time, for profiles: -bench Alone/First/plugin -cpuprofile cpu.out.
+func BenchmarkAlone(b *testing.B) {
+	for _, c := range built(b) {
+		for _, v := range append(c.others, c.base, c.plugin) {
+			b.Run(c.name+"/"+v.name, func(b *testing.B) {
+				for b.Loop() {
+					v.run()
 				}
-			}
-			if err := admin.CreateInBatches(items, 500).Error; err != nil {
-				b.Fatal(err)
-			}
-			if plugin {
-				with = db
-			} else {
-				without = db
-			}
+			})
 		}
-		return without, with
-	}
-	for _, op := range operations {
-		b.Run(op.name, func(b *testing.B) {
-			without, with := pair(b)
-			per := 20
-			if op.name == "Create1000" {
-				per = 1
-			}
-			paired(b, 101, per, map[string]func(){
-				"hand":   func() { op.run(without, byHand) },
-				"plugin": func() { op.run(with, plain) },
-			}, "hand")
-		})
-	}
-}
-
-// BenchmarkNothingOwned shows what an application without owned models pays.
-func BenchmarkNothingOwned(b *testing.B) {
-	without := open(b, tests.DummyDialector{}, &gorm.Config{DryRun: true}, false)
-	with := open(b, tests.DummyDialector{}, &gorm.Config{DryRun: true}, true, tenancy.AllowUndeclared())
-	for name, run := range map[string]func(db *gorm.DB){
-		"Find":    func(db *gorm.DB) { var p []Plan; db.Find(&p) },
-		"WhereOr": func(db *gorm.DB) { var p []Plan; db.Where("votes > ?", 3).Or("name = ?", "x").Find(&p) },
-		"Create":  func(db *gorm.DB) { db.Create(&Plan{Name: "n"}) },
-		"Update":  func(db *gorm.DB) { db.Model(&Plan{ID: 7}).Update("votes", 3) },
-	} {
-		b.Run(name, func(b *testing.B) {
-			paired(b, 101, 300, map[string]func(){
-				"none":   func() { run(without) },
-				"plugin": func() { run(with) },
-			}, "none")
-		})
 	}
 }

@@ -18,6 +18,8 @@ need gcc gcc libc6-dev
 if command -v gcc >/dev/null && ! gcc -E -include stdlib.h -x c /dev/null >/dev/null 2>&1; then
 	missing+=(libc6-dev)
 fi
+# A browser looks at the pages of the example.
+command -v chromium chromium-browser google-chrome >/dev/null || missing+=(chromium)
 
 # The servers of the tests; internal/servers starts them by itself. Their programs are not in everybody's PATH.
 PATH=$PATH:/usr/sbin:$(printf ':%s' /usr/lib/postgresql/*/bin)

@@ -41,7 +41,8 @@ func checker(c driver.Conn, s driver.Stmt) func(*driver.NamedValue) error {
 	if n, ok := c.(driver.NamedValueChecker); ok {
 		return n.CheckNamedValue
 	}
-	converter, ok := s.(driver.ColumnConverter) //nolint:staticcheck // as database/sql does
+	//lint:ignore SA1019 as database/sql does
+	converter, ok := s.(driver.ColumnConverter)
 	if !ok {
 		return func(*driver.NamedValue) error { return driver.ErrSkip }
 	}

@@ -52,5 +52,6 @@ func beginOn(ctx context.Context, c driver.Conn, opts driver.TxOptions) (driver.
 	if opts.Isolation != driver.IsolationLevel(sql.LevelDefault) || opts.ReadOnly {
 		return nil, errors.New("tenantconn: the driver does not know transaction options")
 	}
-	return c.Begin() //nolint:staticcheck // the driver has nothing else
+	//lint:ignore SA1019 the driver has nothing else
+	return c.Begin()
 }

@@ -15,7 +15,7 @@ func OpenGuarded(base driver.Connector, router Router) (*sql.DB, error) {
 		return nil, errors.New("tenantconn: the wall needs a router")
 	}
 	return sql.OpenDB(&connector{
-		wall:   Wall{Router: router},
+		wall:   Wall{Router: router, lone: true},
 		driver: base.Driver(),
 		connect: func(ctx context.Context) (session, error) {
 			c, err := base.Connect(ctx)

@@ -70,6 +70,7 @@ type postgresSession struct {
 	rider *rider
 	wall  Wall
 	undo  bool // the settings were made for the session and must be reset
+	doubt bool // a statement of this transaction may have changed the settings
 }
 
 func (s *postgresSession) inTransaction() bool { return s.pgx.Conn().PgConn().TxStatus() != 'I' }
@@ -83,8 +84,12 @@ func (s *postgresSession) prepare(ctx context.Context, c driver.Conn, st *stmt, 
 }
 
 func (s *postgresSession) apply(ctx context.Context, r Route, text string) (driver.Conn, error) {
-	if s.inTransaction() {
-		return s.conn, nil // set when it began
+	if s.inTransaction() { // set when it began
+		if s.doubt && r.Tenant != "" && !s.wall.Session { // others may change their settings
+			s.rider.arm(r.Values)
+		}
+		s.doubt = s.doubt || !harmless(text)
+		return s.conn, nil
 	}
 	if !refusesTransaction(text) {
 		s.rider.arm(r.Values)
@@ -122,6 +127,7 @@ func (s *postgresSession) leave(ctx context.Context, _ error) error {
 }
 
 func (s *postgresSession) begin(ctx context.Context, r Route, opts driver.TxOptions) (driver.Tx, error) {
+	s.doubt = false
 	s.rider.armBegin(r.Values)
 	defer s.rider.disarm()
 	return s.pgx.BeginTx(ctx, opts)

@@ -155,7 +155,7 @@ func TestWithoutTenant(t *testing.T) {
 			if _, err := db.ExecContext(ctx, "SELECT 1"); !errors.Is(err, tenancy.ErrNoTenant) {
 				t.Errorf("%s: exec: %v", name, err)
 			}
-			if _, err := db.QueryContext(ctx, "SELECT 1"); !errors.Is(err, tenancy.ErrNoTenant) { //nolint:sqlclosecheck // it fails
+			if _, err := db.QueryContext(ctx, "SELECT 1"); !errors.Is(err, tenancy.ErrNoTenant) {
 				t.Errorf("%s: rows: %v", name, err)
 			}
 		}
@@ -278,7 +278,7 @@ func TestErrorsDoNotConfuse(t *testing.T) {
 				t.Error("a duplicate was inserted")
 			}
 			f.wantOwner(asB, db, "b")
-			if _, err := db.QueryContext(asA, "SELECT * FROM nothing WHERE id = $1", 1); err == nil { //nolint:sqlclosecheck // it fails
+			if _, err := db.QueryContext(asA, "SELECT * FROM nothing WHERE id = $1", 1); err == nil {
 				t.Error("no error")
 			}
 			rows, err := db.QueryContext(asB, "SELECT 1 / (3 - n) FROM generate_series(1, 5) n WHERE n > $1", 0)
@@ -439,5 +439,28 @@ func TestNothingLeftBehind(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
+	})
+}
+
+// TestDoubtInTransactions: what got past the screen and changed the settings of a transaction holds for itself at most. The
+// statement here is one that the screen cannot see through: a function stored in the database.
+func TestDoubtInTransactions(t *testing.T) {
+	t.Parallel()
+	through(t, func(t *testing.T, f fixture) {
+		if f.mode.session {
+			return // documented: Session believes its memory
+		}
+		db := f.open()
+		f.exec(tenancy.Bypass(context.Background(), "test"), db, "CREATE PROCEDURE shared.spoof() LANGUAGE plpgsql AS "+
+			"'BEGIN PERFORM set_config(''search_path'', ''t_b'', true); END'")
+		tx, err := db.BeginTx(asA, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tx.Rollback()
+		f.wantOwner(asA, tx, "a")
+		f.exec(asA, tx, "CALL shared.spoof()")
+		f.wantOwner(asA, tx, "a")
+		f.wantOwner(asA, tx, "a")
 	})
 }

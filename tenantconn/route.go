@@ -36,9 +36,14 @@ type Wall struct {
 	// Pooled is for PgBouncer before 1.21 and other poolers that do not know named prepared statements. GORM's DSN must
 	// then choose default_query_exec_mode=exec or simple_protocol. Default false.
 	Pooled bool
+	// RowsOnly lets a tenant's connections run statements about rows and nothing else: no DDL, no TRUNCATE. It is for tenants
+	// that share tables, whose owner could take their protection away. Default false.
+	RowsOnly bool
 	// Startup are settings of PostgreSQL that connections through pgx begin with where the DSN does not name them, for
 	// whoever goes round the wall with [Unwrap]: a search_path without tables. PgBouncer refuses most. Default none.
 	Startup map[string]string
+
+	lone bool // a connection is never another tenant's: what stays on it harms nobody
 }
 
 func (w Wall) validate() error {

@@ -14,13 +14,18 @@ var errFiles = fmt.Errorf("%w: inside a tenant no statement opens or writes anot
 	"run it under tenancy.Bypass", tenancy.ErrUnconfined)
 
 // screen refuses SQL text that would lift the settings of a route: SET, RESET, ALTER ROLE, DISCARD, USE, DO and
-// set_config, and SQLite's ways to other files. It looks at the first words behind every semicolon, and errs towards refusing. It does not see what
-// functions stored in the database do, nor names qualified with another schema; a role per tenant stops those.
+// set_config; SQLite's ways to other files; and where tenants share connections what would stay on one. It looks at the
+// first words behind every semicolon, and errs towards refusing. It does not see what functions stored in the database do,
+// nor names qualified with another schema; a role per tenant stops those.
 func (w Wall) screen(text string) error {
 	if sets(text) {
 		return errSettings
 	}
-	for rest := text; rest != ""; _, rest, _ = strings.Cut(rest, ";") {
+	if !w.lone && intoTemporary(text) {
+		return errLeftBehind
+	}
+	quotes := simpleQuotes(text)
+	for rest := text; rest != ""; rest = nextStatement(rest, quotes) {
 		var word string
 		switch word, rest = firstWord(rest); word {
 		case "set", "reset":
@@ -32,6 +37,17 @@ func (w Wall) screen(text string) error {
 			case "role", "user", "database", "system":
 				return errSettings
 			}
+		case "create":
+			switch word, more := firstWord(rest); word {
+			case "temp", "temporary", "local", "global":
+				if !w.lone && !containsFold(more, "on commit drop") {
+					return errLeftBehind
+				}
+			}
+		case "declare":
+			if !w.lone && containsFold(rest, "hold") {
+				return errLeftBehind
+			}
 		case "discard", "use", "do", "load":
 			return errSettings
 		case "attach", "detach":
@@ -41,12 +57,106 @@ func (w Wall) screen(text string) error {
 				return errFiles
 			}
 		}
+		if w.RowsOnly && word != "set" && word != "reset" && !aboutRows(word) {
+			return errRowsOnly
+		}
 	}
 	return nil
 }
 
-// sets reports whether text names set_config, a function that runs SQL given as a string, or a name in an escaped
-// spelling that could be either.
+var errLeftBehind = fmt.Errorf("%w: a temporary table or a cursor WITH HOLD would stay on the connection for the next tenant; "+
+	"make the table ON COMMIT DROP, in a transaction", tenancy.ErrUnconfined)
+
+// intoTemporary reports whether text may be a SELECT … INTO TEMPORARY.
+func intoTemporary(text string) bool {
+	for i := 0; i+4 < len(text); i++ {
+		if text[i]|0x20 != 'i' || !strings.EqualFold(text[i:i+4], "into") {
+			continue
+		}
+		word, rest := firstWord(text[i+4:])
+		switch word {
+		case "temp", "temporary", "local", "global":
+		default:
+			continue
+		}
+		if strings.HasPrefix(strings.TrimLeft(rest, " \t\r\n"), "(") {
+			continue // INSERT INTO temp (a, b)
+		}
+		switch next, _ := firstWord(rest); next {
+		case "values", "select", "default", "overriding", "with", "as", "":
+		default:
+			return true
+		}
+	}
+	return false
+}
+
+// simpleQuotes reports whether the quotes in text mean the same to every database: no backslashes, no dollar quotes, none of
+// SQLite's brackets and no comments are near them.
+func simpleQuotes(text string) bool {
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '\\', c == '#', c == '[', c == '-' && strings.HasPrefix(text[i:], "--"), c == '/' && strings.HasPrefix(text[i:], "/*"):
+			return false
+		case c == '$' && (i+1 == len(text) || text[i+1] < '0' || text[i+1] > '9'):
+			return false
+		}
+	}
+	return true
+}
+
+// nextStatement returns what follows the next semicolon: outside quotes where those can be read, and otherwise any, which
+// shows more to the screen and not less.
+func nextStatement(text string, quotes bool) string {
+	if !quotes {
+		_, rest, _ := strings.Cut(text, ";")
+		return rest
+	}
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; c {
+		case ';':
+			return text[i+1:]
+		case '\'', '"', '`':
+			end := strings.IndexByte(text[i+1:], c)
+			if end < 0 {
+				return ""
+			}
+			i += 1 + end
+		}
+	}
+	return ""
+}
+
+var errRowsOnly = fmt.Errorf("%w: inside a tenant only statements about rows run, no DDL and no TRUNCATE; run it under tenancy.Bypass",
+	tenancy.ErrUnconfined)
+
+// aboutRows reports whether a statement's first word begins one that reads or writes rows, or moves a transaction.
+func aboutRows(word string) bool {
+	switch word {
+	case "", "begin", "start", "commit", "end", "rollback", "abort", "savepoint", "release", "prepare", "execute", "deallocate",
+		"explain", "copy", "merge", "declare", "fetch", "move", "close", "lock", "show", "listen", "unlisten", "notify", "call":
+		return true
+	}
+	return plain(word)
+}
+
+// plain reports whether a statement's first word begins one that cannot change a setting but by a function.
+func plain(word string) bool {
+	switch word {
+	case "select", "insert", "update", "delete", "with", "values", "table":
+		return true
+	}
+	return false
+}
+
+// harmless reports whether text is one statement that is plain or moves a savepoint.
+func harmless(text string) bool {
+	word, rest := firstWord(text)
+	return !strings.Contains(rest, ";") && (plain(word) || word == "savepoint" || word == "release" || word == "rollback")
+}
+
+// sets reports whether text names set_config, the view through which settings can be written, the rider's own statement,
+// a function that runs SQL given as a string, or a name in an escaped spelling that could be any of them.
 func sets(text string) bool {
 	for i := 0; i < len(text); i++ {
 		var names []string
@@ -56,7 +166,9 @@ func sets(text string) bool {
 		case 'q':
 			names = []string{"query_to_xml"}
 		case 't':
-			names = []string{"ts_stat", "ts_rewrite"}
+			names = []string{"ts_stat", "ts_rewrite", statementName}
+		case 'p':
+			names = []string{"pg_settings"}
 		case 'u':
 			names = []string{`u&"`}
 		}

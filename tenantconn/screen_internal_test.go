@@ -41,31 +41,42 @@ func TestScreen(t *testing.T) {
 		`SELECT U&"set\005fconfig"('search_path', 'b', true)`: true,
 		"SELECT query_to_xml('SELECT set' || '_config(...)', true, true, '')": true,
 		"SELECT * FROM ts_stat('SELECT ...')":                                 true,
-		"SET app = 'x'":                                                       true,
-		"RESET app.tenant_id":                                                 true,
-		"set search_path = b":                                                 true,
-		"SET LOCAL search_path = b":                                           true,
-		"SET SCHEMA 'b'":                                                      true,
-		"SET SESSION AUTHORIZATION b":                                         true,
-		"SET ROLE b":                                                          true,
-		"RESET ROLE":                                                          true,
-		"RESET ALL":                                                           true,
-		`SET "search_path" = b`:                                               true,
-		"SET @a = 1":                                                          true,
-		"DISCARD TEMP":                                                        true,
-		"USE b":                                                               true,
-		"DO $$ BEGIN END $$":                                                  true,
-		"LOAD 'x'":                                                            true,
-		"ALTER ROLE app SET search_path = b":                                  true,
-		"ALTER DATABASE x SET search_path = b":                                true,
-		"ALTER SYSTEM SET search_path = b":                                    true,
-		"SELECT set_config('search_path', 'b', true)":                         true,
-		"select Set_Config ('search_path', 'b', true)":                        true,
-		"SELECT 1; SET ROLE b":                                                true,
-		"/* a */ -- b\n ( ; SET ROLE b":                                       true,
-		"/* /* */ SET ROLE b -- */":                                           true,
-		"/* /* */ */ SET ROLE b":                                              true,
-		"/*!50000 SET ROLE b */":                                              true,
+		"EXPLAIN ANALYZE EXECUTE tenancy_settings('b')":                       true,
+		`CREATE TEMP TABLE y AS EXECUTE "tenancy_settings"('b')`:              true,
+		"UPDATE pg_settings SET setting = 'b' WHERE name = 'search_path'":     true,
+		"CREATE TEMP TABLE t AS SELECT 1":                                     true, "create temporary table t (a int)": true, "CREATE LOCAL TEMP TABLE t (a int)": true,
+		"CREATE TEMP TABLE t ON COMMIT DROP AS SELECT 1": false, "CREATE TABLE t (a int)": false,
+		"SELECT * INTO TEMP t FROM notes": true, "SELECT 1 INTO/**/TEMPORARY TABLE t": true, "INSERT INTO temp (a) VALUES (1)": false,
+		"INSERT INTO temp VALUES (1)": false, "INSERT INTO notes VALUES (1)": false,
+		"DECLARE c CURSOR WITH HOLD FOR SELECT 'without hold'": true, "DECLARE c CURSOR FOR SELECT 1": false,
+		"SET app = 'x'":                        true,
+		"RESET app.tenant_id":                  true,
+		"set search_path = b":                  true,
+		"SET LOCAL search_path = b":            true,
+		"SET SCHEMA 'b'":                       true,
+		"SET SESSION AUTHORIZATION b":          true,
+		"SET ROLE b":                           true,
+		"RESET ROLE":                           true,
+		"RESET ALL":                            true,
+		`SET "search_path" = b`:                true,
+		"SET @a = 1":                           true,
+		"DISCARD TEMP":                         true,
+		"USE b":                                true,
+		"DO $$ BEGIN END $$":                   true,
+		"LOAD 'x'":                             true,
+		"ALTER ROLE app SET search_path = b":   true,
+		"ALTER DATABASE x SET search_path = b": true,
+		"ALTER SYSTEM SET search_path = b":     true,
+		"SELECT set_config('search_path', 'b', true)":  true,
+		"select Set_Config ('search_path', 'b', true)": true,
+		"SELECT 'a; SET ROLE b'":                       false, `SELECT "x;reset all", 'it''s; use x' FROM t`: false, "SELECT $1, '; do'": false,
+		`SELECT E'\'; SET ROLE b; --'`: true, "SELECT $$'$$; SET ROLE b; --'": true, "SELECT '/*'; SET ROLE b --*/'": true,
+		"SELECT '-- ' ; SET ROLE b": true, "SELECT 'x' ; SET ROLE b": true,
+		"SELECT 1; SET ROLE b":          true,
+		"/* a */ -- b\n ( ; SET ROLE b": true,
+		"/* /* */ SET ROLE b -- */":     true,
+		"/* /* */ */ SET ROLE b":        true,
+		"/*!50000 SET ROLE b */":        true,
 	} {
 		if err := w.screen(text); errors.Is(err, tenancy.ErrUnconfined) != refused {
 			t.Errorf("%s: %v", text, err)
@@ -101,4 +112,19 @@ func FuzzScreen(f *testing.F) {
 			t.Errorf("what follows hides the statement: %q", junk)
 		}
 	})
+}
+
+func TestRowsOnly(t *testing.T) {
+	t.Parallel()
+	w := Wall{Settings: []string{"app.tenant_id"}, RowsOnly: true}
+	for text, refused := range map[string]bool{
+		"SELECT 1": false, "WITH x AS (SELECT 1) SELECT * FROM x": false, "(SELECT 1) UNION SELECT 2": false, "-- c\nTABLE t": false,
+		"SAVEPOINT s": false, "COPY t TO STDOUT": false, "EXPLAIN SELECT 1": false, "SET LOCAL lock_timeout = 1": false, "SELECT 1;": false,
+		"ALTER TABLE t DISABLE ROW LEVEL SECURITY": true, "TRUNCATE t": true, "CREATE POLICY p ON t": true, "SELECT 1; DROP TABLE t": true,
+		"GRANT ALL ON t TO x": true, "CREATE TEMP TABLE t AS SELECT 1": true, "VACUUM t": true, "COMMENT ON TABLE t IS 'x'": true,
+	} {
+		if err := w.screen(text); errors.Is(err, tenancy.ErrUnconfined) != refused {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
 }

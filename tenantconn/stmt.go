@@ -48,7 +48,8 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (res d
 		if err != nil {
 			return err
 		}
-		res, err = inner.Exec(values) //nolint:staticcheck // drivers without contexts have nothing else
+		//lint:ignore SA1019 drivers without contexts have nothing else
+		res, err = inner.Exec(values)
 		return err
 	})
 	return res, err
@@ -65,7 +66,8 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (rows
 		if err != nil {
 			return err
 		}
-		rows, err = inner.Query(values) //nolint:staticcheck // drivers without contexts have nothing else
+		//lint:ignore SA1019 drivers without contexts have nothing else
+		rows, err = inner.Query(values)
 		return err
 	})
 	return rowsOrError(rows, err)

@@ -99,6 +99,7 @@ func execText(ctx context.Context, c driver.Conn, text string) error {
 		_, err = e.ExecContext(ctx, nil)
 		return err
 	}
-	_, err = s.Exec(nil) //nolint:staticcheck // the driver has nothing else
+	//lint:ignore SA1019 the driver has nothing else
+	_, err = s.Exec(nil)
 	return err
 }

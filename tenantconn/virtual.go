@@ -43,6 +43,7 @@ func (p *Pool) Open(d driver.Driver, wall Wall) (*sql.DB, error) {
 	if wall.Session || wall.Pooled {
 		return nil, errors.New("tenantconn: Session and Pooled are for settings, and places have none")
 	}
+	wall.lone = true
 	if err := p.pool.enter(); err != nil {
 		return nil, err
 	}

@@ -101,9 +101,9 @@ func TestVisit(t *testing.T) {
 	w = s.get(thor, "/polls/1/results")
 	wantStatus(t, w, 200)
 	wantText(t, w,
-		`<progress max="100" value="33"></progress> <span>33 %</span> <small>1 of 3</small>`,
-		`<progress max="100" value="67"></progress> <span>67 %</span> <small>2 of 3</small>`,
-		`<progress max="100" value="0"></progress> <span>0 %</span> <small>0 of 3</small>`)
+		`<progress max="100" value="33" aria-label="Jane"></progress> <span>33 %</span> <small>1 of 3</small>`,
+		`<progress max="100" value="67" aria-label="Steve"></progress> <span>67 %</span> <small>2 of 3</small>`,
+		`<progress max="100" value="0" aria-label="Nobody"></progress> <span>0 %</span> <small>0 of 3</small>`)
 }
 
 func TestFormRefusals(t *testing.T) {

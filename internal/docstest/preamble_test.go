@@ -9,6 +9,7 @@ var wrapper = docstest.Wrapper{
 	Packages: map[string]string{
 		"tenancy": module,
 		"shared":  module + "/strategies/shared",
+		"schema":  module + "/strategies/schema",
 		"httpmw":  module + "/httpmw",
 		"ginmw":   module + "/ginmw",
 
@@ -27,9 +28,7 @@ var wrapper = docstest.Wrapper{
 		"postgres": "gorm.io/driver/postgres",
 		"mysql":    "gorm.io/driver/mysql",
 
-		"gin":  "github.com/gin-gonic/gin",
-		"chi":  "github.com/go-chi/chi/v5",
-		"echo": "github.com/labstack/echo/v4",
+		"gin": "github.com/gin-gonic/gin",
 	},
 	Preambles: map[string]string{
 		"": `
@@ -39,6 +38,7 @@ var wrapper = docstest.Wrapper{
 			var err error
 			var id tenancy.ID
 			var logger *slog.Logger
+			var strategy *schema.Strategy
 			var w http.ResponseWriter
 			var r *http.Request
 			var mux *http.ServeMux
@@ -75,7 +75,5 @@ var wrapper = docstest.Wrapper{
 			var engine *gin.Engine
 			var c *gin.Context
 		`,
-		"chi":  `var router *chi.Mux`,
-		"echo": `var server *echo.Echo`,
 	},
 }

@@ -13,8 +13,13 @@ type recorder struct {
 
 func (r *recorder) Helper() {}
 
-func (r *recorder) Fatalf(format string, args ...any) { r.said = "fatal: " + fmt.Sprintf(format, args...) }
-func (r *recorder) Skipf(format string, args ...any)  { r.said = "skip: " + fmt.Sprintf(format, args...) }
+func (r *recorder) Fatalf(format string, args ...any) {
+	r.said = "fatal: " + fmt.Sprintf(format, args...)
+}
+
+func (r *recorder) Skipf(format string, args ...any) {
+	r.said = "skip: " + fmt.Sprintf(format, args...)
+}
 
 func TestRequire(t *testing.T) {
 	for _, tc := range []struct{ program, all, want string }{

@@ -1,6 +1,7 @@
 package servers
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"os"
@@ -23,6 +24,9 @@ var mariaUsers = strings.Join([]string{
 	"",
 }, ";\n")
 
+// mariaLog is a tenth of the default, which would be most of a server's files.
+const mariaLog = "--innodb-log-file-size=10M"
+
 // MariaDBServer is a running MariaDB server.
 type MariaDBServer struct {
 	*process
@@ -30,6 +34,7 @@ type MariaDBServer struct {
 	port    int
 	admin   *sql.DB // as root
 	names   atomic.Int64
+	made    templates
 }
 
 var sharedMariaDB = sync.OnceValues(func() (*MariaDBServer, error) { return startMariaDB(find("mariadbd")) })
@@ -76,7 +81,7 @@ func (s *MariaDBServer) init() error {
 		return err
 	}
 	err := s.run("mariadb-install-db", "--no-defaults", "--datadir="+filepath.Join(s.dir, "data"),
-		"--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve")
+		"--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve", mariaLog)
 	if err != nil {
 		return err
 	}
@@ -92,7 +97,7 @@ func (s *MariaDBServer) boot() error {
 		"--port="+strconv.Itoa(s.port), "--bind-address=127.0.0.1", "--socket="+filepath.Join(s.dir, "socket"),
 		"--pid-file="+filepath.Join(s.dir, "pid"), "--init-file="+filepath.Join(s.dir, "users.sql"),
 		"--skip-name-resolve", "--max-connections=300", "--character-set-server=utf8mb4", "--innodb-buffer-pool-size=64M",
-		"--innodb-flush-log-at-trx-commit=2", "--innodb-doublewrite=0", "--innodb-fast-shutdown=2", "--sync-frm=0")
+		"--innodb-flush-log-at-trx-commit=2", "--innodb-doublewrite=0", "--innodb-fast-shutdown=2", "--sync-frm=0", mariaLog)
 }
 
 // Addr is where the server listens, host:port. A proxy in front is used by replacing it in a DSN.
@@ -106,12 +111,75 @@ func (s *MariaDBServer) DSN(user, database string) string {
 // Database creates an empty database in which [App] may do everything and returns its name. It is dropped when the test ends.
 func (s *MariaDBServer) Database(tb testing.TB) string {
 	tb.Helper()
-	name := "db" + strconv.FormatInt(s.names.Add(1), 10)
-	if _, err := s.admin.Exec(fmt.Sprintf("CREATE DATABASE %s; GRANT ALL ON %[1]s.* TO %s@'127.0.0.1'", name, App)); err != nil {
+	name, err := s.create()
+	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() {
 		_, _ = s.admin.Exec(fmt.Sprintf("REVOKE ALL ON %s.* FROM %s@'127.0.0.1'; DROP DATABASE %[1]s", name, App)) // fails if the test has stopped the server
 	})
 	return name
+}
+
+// Clone is Database with the tables of another database and their rows. Views, triggers and routines are not copied.
+func (s *MariaDBServer) Clone(tb testing.TB, template string) string {
+	tb.Helper()
+	name := s.Database(tb)
+	if err := s.copyTables(tb.Context(), name, template); err != nil {
+		tb.Fatal(err)
+	}
+	return name
+}
+
+// Template returns the name of a database that lives as long as the server: fill gets it empty at the first call with the key.
+func (s *MariaDBServer) Template(tb testing.TB, key string, fill func(database string) error) string {
+	tb.Helper()
+	name, err := s.made.get(key, s.create, fill)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return name
+}
+
+func (s *MariaDBServer) create() (string, error) {
+	name := "db" + strconv.FormatInt(s.names.Add(1), 10)
+	_, err := s.admin.Exec(fmt.Sprintf("CREATE DATABASE %s; GRANT ALL ON %[1]s.* TO %s@'127.0.0.1'", name, App))
+	return name, err
+}
+
+// copyTables sends everything at once: a round trip for each table would cost more than the table.
+func (s *MariaDBServer) copyTables(ctx context.Context, to, from string) error {
+	names, err := s.tables(ctx, from)
+	if err != nil {
+		return err
+	}
+	var script strings.Builder
+	fmt.Fprintf(&script, "USE %s; SET foreign_key_checks = 0;", to)
+	for _, table := range names {
+		var name, create string
+		if err := s.admin.QueryRowContext(ctx, fmt.Sprintf("SHOW CREATE TABLE %s.`%s`", from, table)).Scan(&name, &create); err != nil {
+			return err
+		}
+		fmt.Fprintf(&script, "%s; INSERT INTO `%s` SELECT * FROM %s.`%[2]s`;", create, table, from)
+	}
+	script.WriteString("SET foreign_key_checks = 1")
+	_, err = s.admin.ExecContext(ctx, script.String())
+	return err
+}
+
+func (s *MariaDBServer) tables(ctx context.Context, database string) ([]string, error) {
+	rows, err := s.admin.QueryContext(ctx, "SELECT table_name FROM information_schema.tables WHERE table_schema = ?", database)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var names []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		names = append(names, name)
+	}
+	return names, rows.Err()
 }

@@ -51,3 +51,11 @@ func TestMariaDBFaults(t *testing.T) {
 		}
 	}
 }
+
+func TestMariaDBClone(t *testing.T) {
+	t.Parallel()
+	s := servers.MariaDB(t)
+	dsn := func(database string) string { return s.DSN(servers.App, database) }
+	template := func() string { return s.Template(t, "things", fillOnce(t, "mysql", dsn)) }
+	clones(t, "mysql", dsn, template, func(template string) string { return s.Clone(t, template) })
+}

@@ -25,7 +25,8 @@ func open(t *testing.T, driver, dsn string) *sql.DB {
 
 func value[T any](t *testing.T, db interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}, query string, args ...any) (v T) {
+}, query string, args ...any,
+) (v T) {
 	t.Helper()
 	if err := db.QueryRowContext(t.Context(), query, args...).Scan(&v); err != nil {
 		t.Fatalf("%s: %v", query, err)
@@ -83,38 +84,76 @@ func TestPostgresDatabases(t *testing.T) {
 
 func TestPostgresDatabaseIsDropped(t *testing.T) {
 	t.Parallel()
-	s := servers.Postgres(t)
-	var name string
-	t.Run("owner", func(t *testing.T) {
-		name = s.Database(t)
-		connected, err := sql.Open("pgx", s.DSN(servers.App, name)) // stays open
-		if err != nil {
-			t.Fatal(err)
-		}
-		run(t, connected, "CREATE TABLE things (id integer)")
-	})
+	s := servers.NewPostgres(t)
 	db := open(t, "pgx", s.DSN(servers.Superuser, "postgres"))
-	if n := value[int](t, db, "SELECT count(*) FROM pg_database WHERE datname = $1", name); n != 0 {
-		t.Error("the database outlived its test")
+	const tests = 20
+	var first string
+	for i := range tests {
+		t.Run("owner", func(t *testing.T) {
+			name := s.Database(t)
+			if i > 0 {
+				return
+			}
+			first = name
+			connected, err := sql.Open("pgx", s.DSN(servers.App, name)) // stays open
+			if err != nil {
+				t.Fatal(err)
+			}
+			run(t, connected, "CREATE TABLE things (id integer)")
+		})
+	}
+	if n := value[int](t, db, "SELECT count(*) FROM pg_database WHERE datname = $1", first); n != 0 {
+		t.Error("a database with a connection outlived its test")
+	}
+	if n := value[int](t, db, "SELECT count(*) FROM pg_database WHERE datname LIKE 'db%'"); n >= tests/2 {
+		t.Errorf("%d databases are left", n)
+	}
+}
+
+// fillOnce is for Template: it fills the database by statements that fail the second time.
+func fillOnce(t *testing.T, driver string, dsn func(database string) string) func(database string) error {
+	return func(database string) error {
+		db, err := sql.Open(driver, dsn(database))
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		for _, q := range []string{"CREATE TABLE things (id integer PRIMARY KEY, up integer REFERENCES things (id))", "INSERT INTO things VALUES (7, NULL)"} {
+			if _, err := db.ExecContext(t.Context(), q); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// clones shows that clones have what the template has, and change alone.
+func clones(t *testing.T, driver string, dsn func(database string) string, template func() string, clone func(template string) string) {
+	t.Helper()
+	if one, again := template(), template(); one != again {
+		t.Fatal("two templates for one key")
+	}
+	one, two := open(t, driver, dsn(clone(template()))), open(t, driver, dsn(clone(template())))
+	run(t, one, "UPDATE things SET id = 8")
+	if v := value[int](t, one, "SELECT id FROM things"); v != 8 {
+		t.Errorf("the clone has %d", v)
+	}
+	for _, db := range []*sql.DB{two, open(t, driver, dsn(template()))} {
+		if v := value[int](t, db, "SELECT id FROM things"); v != 7 {
+			t.Errorf("another database has %d", v)
+		}
+	}
+	if _, err := two.ExecContext(t.Context(), "INSERT INTO things VALUES (9, 10)"); err == nil {
+		t.Error("the foreign key is lost")
 	}
 }
 
 func TestPostgresClone(t *testing.T) {
 	t.Parallel()
 	s := servers.Postgres(t)
-	template := s.Database(t)
-	db := open(t, "pgx", s.DSN(servers.App, template))
-	run(t, db, "CREATE TABLE things (id integer)")
-	run(t, db, "INSERT INTO things VALUES (7)")
-	db.Close()
-	clone := open(t, "pgx", s.DSN(servers.App, s.Clone(t, template)))
-	run(t, clone, "UPDATE things SET id = id + 1")
-	if v := value[int](t, clone, "SELECT id FROM things"); v != 8 {
-		t.Errorf("the clone has %d", v)
-	}
-	if v := value[int](t, open(t, "pgx", s.DSN(servers.App, template)), "SELECT id FROM things"); v != 7 {
-		t.Errorf("the template has %d", v)
-	}
+	dsn := func(database string) string { return s.DSN(servers.App, database) }
+	template := func() string { return s.Template(t, "things", fillOnce(t, "pgx", dsn)) }
+	clones(t, "pgx", dsn, template, func(template string) string { return s.Clone(t, template) })
 }
 
 // await asks until the server answers again; the deadline is the test's failure, not a wait.

@@ -272,7 +272,8 @@ func TestOtherFiles(t *testing.T) {
 	must(t, err)
 	_, b := e.raw("b")
 	loot := filepath.Join(t.TempDir(), "loot.db")
-	leads := []string{"", "/* x */", "-- x\n", ";", "SELECT 1;", "/**/;/*;*/", "\ufeff", "/* unclosed */ \ufeff ;;", "EXPLAIN SELECT 1;"}
+	leads := []string{"", "/* x */", "-- x\n", ";", "SELECT 1;", "/**/;/*;*/", "\ufeff", "/* unclosed */ \ufeff ;;", "EXPLAIN SELECT 1;", "SELECT 1 AS [']; -- ' \n", "SELECT 1 AS ['];",
+		"SELECT 1 AS \"'\";", "SELECT '\\';", "SELECT 1 AS `'`;"}
 	for c := range 256 {
 		leads = append(leads, string([]byte{byte(c)}))
 	}
@@ -301,6 +302,7 @@ func TestOtherFiles(t *testing.T) {
 		}
 	}
 	must(t, db.Exec("VACUUM").Error)
+	must(t, db.Exec("CREATE TEMP TABLE mine (id int)").Error)
 	must(t, db.Exec("INSERT INTO books (title) VALUES ('a; attached')").Error)
 	must(t, e.db.WithContext(bypass()).Exec("VACUUM INTO ?", loot).Error)
 }

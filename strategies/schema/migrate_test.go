@@ -64,7 +64,8 @@ func TestFleet(t *testing.T) {
 			e := newEnv(t, mode)
 			pool, _ := e.db.DB()
 			pool.SetMaxOpenConns(1) // all on the connection that has the plans
-			e.exec("ALTER TABLE tenant_b.polls ADD COLUMN extra text; ALTER TABLE tenant_b.choices ADD COLUMN a int, DROP COLUMN votes, ADD COLUMN votes bigint DEFAULT 7")
+			e.exec("ALTER TABLE tenant_b.polls ADD COLUMN extra text")
+			e.exec("ALTER TABLE tenant_b.choices ADD COLUMN a int, DROP COLUMN votes, ADD COLUMN votes bigint DEFAULT 7")
 			for i := range 12 {
 				for _, id := range []tenancy.ID{"a", "b"} {
 					for name, db := range map[string]*gorm.DB{"": e.db, "prepared": e.db.Session(&gorm.Session{PrepareStmt: true})} {
@@ -98,6 +99,9 @@ func fleet(db *gorm.DB, mark string, transaction bool) error {
 	}
 	if len(polls) != 2 || len(choices) != 3 || polls[0].Title != mark+"-poll1" || !strings.HasPrefix(choices[2].Poll.Title, mark) {
 		return fmt.Errorf("read %+v %+v", polls, choices)
+	}
+	if columns, err := db.Migrator().ColumnTypes(&Poll{}); err != nil || len(columns) != 4+strings.Count(mark, "b") {
+		return fmt.Errorf("%d columns: %w", len(columns), err)
 	}
 	v := Voter{Name: mark + "-fleet"}
 	return errors.Join(db.Create(&v).Error, db.Model(&v).Update("email", "x").Error, db.Delete(&v).Error)

@@ -1,6 +1,10 @@
 // Package shared is the strategy with one database and one schema for all tenants: every owned table has a tenant
 // column, and the plugin adds it to every statement. It is the cheapest strategy per tenant (a tenant is a value, not
 // a schema or a server) and works on every database GORM does.
+//
+// On PostgreSQL the option [RowLevelSecurity] lets the database hold every tenant inside its rows as well, raw SQL and
+// users of db.DB() included: see rowsecurity.go (options and connections), policy.go (what the policies say), migrate.go
+// (writing them) and verify.go (the check at start-up).
 package shared
 
 import (
@@ -12,20 +16,50 @@ import (
 )
 
 // Strategy keeps all tenants in the same tables. It is immutable and safe for concurrent use.
-type Strategy struct{}
+type Strategy struct {
+	rowSecurity bool
+	bypassRole  string
+	pooled      bool
+}
 
-var _ tenancy.Strategy = (*Strategy)(nil)
+var (
+	_ tenancy.Strategy = (*Strategy)(nil)
+	_ tenancy.Isolator = (*Strategy)(nil)
+	_ tenancy.Verifier = (*Strategy)(nil)
+)
 
-// New returns the shared strategy.
-func New() *Strategy { return &Strategy{} }
+// Option configures the strategy.
+type Option func(*Strategy)
+
+// New returns the shared strategy. Without options it asks nothing of the database. Mistakes in the options make db.Use
+// fail.
+func New(opts ...Option) *Strategy {
+	s := new(Strategy)
+	for _, opt := range opts {
+		opt(s)
+	}
+	return s
+}
 
 // Name returns "shared".
 func (*Strategy) Name() string { return "shared" }
 
-// Attach does nothing: the tables are the application's own. It never fails.
-func (*Strategy) Attach(*gorm.DB) error { return nil }
+// Isolation says that tenants share tables, and that [RowLevelSecurity] confines connections.
+func (s *Strategy) Isolation() tenancy.Isolation {
+	return tenancy.Isolation{Connections: s.rowSecurity}
+}
+
+// Attach does nothing without [RowLevelSecurity]: the tables are the application's own. With it, db's connections are
+// replaced by confined ones; see tenantconn.Attach for what that needs. It fails with tenancy.ErrUnsupported on another
+// database than PostgreSQL.
+func (s *Strategy) Attach(db *gorm.DB) error {
+	if err := s.validate(); err != nil || !s.rowSecurity {
+		return err
+	}
+	return s.confine(db)
+}
 
 // Route returns the same route for every tenant. It never fails.
-func (*Strategy) Route(context.Context, tenancy.ID) (tenancy.Route, error) {
-	return tenancy.Route{Shared: true}, nil
+func (s *Strategy) Route(context.Context, tenancy.ID) (tenancy.Route, error) {
+	return tenancy.Route{Shared: true, Confined: s.rowSecurity}, nil
 }

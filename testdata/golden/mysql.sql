@@ -66,8 +66,8 @@ INSERT INTO `companies` (`tenant_id`,`name`) VALUES ('a','x'),('a','y')
 INSERT INTO `companies` (`name`,`tenant_id`) VALUES ('x','a')
 
 -- name: Create nested
-INSERT INTO `pets` (`tenant_id`,`user_id`,`name`,`id`) VALUES ('a',9,'p',8) ON DUPLICATE KEY UPDATE `user_id`=IF(`pets`.`tenant_id` = 'a',VALUES(`user_id`),`pets`.`user_id`)
-INSERT INTO `languages` (`tenant_id`,`name`,`id`) VALUES ('a','',7) ON DUPLICATE KEY UPDATE `id`=`id`
+INSERT INTO `pets` (`tenant_id`,`user_id`,`name`,`id`) VALUES ('a',9,'p',8) ON DUPLICATE KEY UPDATE `tenant_id`=IF(`pets`.`tenant_id` = 'a' OR ~0 + (1 + coalesce(length(`pets`.`tenant_id`),0)),`pets`.`tenant_id`,`pets`.`tenant_id`),`user_id`=IF(`pets`.`tenant_id` = 'a',VALUES(`user_id`),`pets`.`user_id`)
+INSERT INTO `languages` (`tenant_id`,`name`,`id`) VALUES ('a','',7) ON DUPLICATE KEY UPDATE `tenant_id`=IF(`languages`.`tenant_id` = 'a' OR ~0 + (1 + coalesce(length(`languages`.`tenant_id`),0)),`languages`.`tenant_id`,`languages`.`tenant_id`)
 INSERT INTO `user_languages` (`user_id`,`language_id`) VALUES (9,7) ON DUPLICATE KEY UPDATE `user_id`=`user_id`
 INSERT INTO `users` (`tenant_id`,`name`,`age`,`company_id`,`manager_id`,`id`) VALUES ('a','x',0,NULL,NULL,9)
 
@@ -75,22 +75,22 @@ INSERT INTO `users` (`tenant_id`,`name`,`age`,`company_id`,`manager_id`,`id`) VA
 UPDATE `companies` SET `name`='x' WHERE `companies`.`tenant_id` = 'a' AND `id` = 1
 
 -- name: Save slice
-INSERT INTO `companies` (`tenant_id`,`name`,`id`) VALUES ('a','x',1) ON DUPLICATE KEY UPDATE `tenant_id`=IF(`companies`.`tenant_id` = 'a',VALUES(`tenant_id`),`companies`.`tenant_id`),`name`=IF(`companies`.`tenant_id` = 'a',VALUES(`name`),`companies`.`name`)
+INSERT INTO `companies` (`tenant_id`,`name`,`id`) VALUES ('a','x',1) ON DUPLICATE KEY UPDATE `tenant_id`=IF(`companies`.`tenant_id` = 'a' OR ~0 + (1 + coalesce(length(`companies`.`tenant_id`),0)),`companies`.`tenant_id`,`companies`.`tenant_id`),`name`=IF(`companies`.`tenant_id` = 'a',VALUES(`name`),`companies`.`name`)
 
 -- name: OnConflict UpdateAll
-INSERT INTO `companies` (`tenant_id`,`name`,`id`) VALUES ('a','x',1) ON DUPLICATE KEY UPDATE `tenant_id`=IF(`companies`.`tenant_id` = 'a',VALUES(`tenant_id`),`companies`.`tenant_id`),`name`=IF(`companies`.`tenant_id` = 'a',VALUES(`name`),`companies`.`name`)
+INSERT INTO `companies` (`tenant_id`,`name`,`id`) VALUES ('a','x',1) ON DUPLICATE KEY UPDATE `tenant_id`=IF(`companies`.`tenant_id` = 'a' OR ~0 + (1 + coalesce(length(`companies`.`tenant_id`),0)),`companies`.`tenant_id`,`companies`.`tenant_id`),`name`=IF(`companies`.`tenant_id` = 'a',VALUES(`name`),`companies`.`name`)
 
 -- name: OnConflict DoUpdates
-INSERT INTO `companies` (`tenant_id`,`name`,`id`) VALUES ('a','x',1) ON DUPLICATE KEY UPDATE `name`=IF(`companies`.`tenant_id` = 'a','y',`companies`.`name`)
+INSERT INTO `companies` (`tenant_id`,`name`,`id`) VALUES ('a','x',1) ON DUPLICATE KEY UPDATE `tenant_id`=IF(`companies`.`tenant_id` = 'a' OR ~0 + (1 + coalesce(length(`companies`.`tenant_id`),0)),`companies`.`tenant_id`,`companies`.`tenant_id`),`name`=IF(`companies`.`tenant_id` = 'a','y',`companies`.`name`)
 
 -- name: OnConflict Where
-INSERT INTO `companies` (`tenant_id`,`name`,`id`) VALUES ('a','x',1) ON DUPLICATE KEY UPDATE `name`=IF(`companies`.`tenant_id` = 'a',VALUES(`name`),`companies`.`name`)
+INSERT INTO `companies` (`tenant_id`,`name`,`id`) VALUES ('a','x',1) ON DUPLICATE KEY UPDATE `tenant_id`=IF(`companies`.`tenant_id` = 'a' OR ~0 + (1 + coalesce(length(`companies`.`tenant_id`),0)),`companies`.`tenant_id`,`companies`.`tenant_id`),`name`=IF(`companies`.`tenant_id` = 'a',VALUES(`name`),`companies`.`name`)
 
 -- name: OnConflict DoNothing
-INSERT INTO `companies` (`tenant_id`,`name`,`id`) VALUES ('a','x',1) ON DUPLICATE KEY UPDATE `id`=`id`
+INSERT INTO `companies` (`tenant_id`,`name`,`id`) VALUES ('a','x',1) ON DUPLICATE KEY UPDATE `tenant_id`=IF(`companies`.`tenant_id` = 'a' OR ~0 + (1 + coalesce(length(`companies`.`tenant_id`),0)),`companies`.`tenant_id`,`companies`.`tenant_id`)
 
 -- name: OnConflict of a composite key
-INSERT INTO `docs` (`tenant_id`,`id`,`title`) VALUES ('a',1,'x') ON DUPLICATE KEY UPDATE `title`=IF(`docs`.`tenant_id` = 'a',VALUES(`title`),`docs`.`title`)
+INSERT INTO `docs` (`tenant_id`,`id`,`title`) VALUES ('a',1,'x') ON DUPLICATE KEY UPDATE `tenant_id`=IF(`docs`.`tenant_id` = 'a' OR ~0 + (1 + coalesce(length(`docs`.`tenant_id`),0)),`docs`.`tenant_id`,`docs`.`tenant_id`),`title`=IF(`docs`.`tenant_id` = 'a',VALUES(`title`),`docs`.`title`)
 
 -- name: Update
 UPDATE `users` SET `name`='x' WHERE `users`.`tenant_id` = 'a' AND `id` = 1
@@ -120,7 +120,7 @@ UPDATE `notes` SET `deleted_at`='2026-01-02 03:04:05' WHERE `notes`.`tenant_id` 
 DELETE FROM `notes` WHERE `notes`.`tenant_id` = 'a' AND `notes`.`id` = 1
 
 -- name: Association Append
-INSERT INTO `languages` (`tenant_id`,`name`,`id`) VALUES ('a','',2) ON DUPLICATE KEY UPDATE `id`=`id`
+INSERT INTO `languages` (`tenant_id`,`name`,`id`) VALUES ('a','',2) ON DUPLICATE KEY UPDATE `tenant_id`=IF(`languages`.`tenant_id` = 'a' OR ~0 + (1 + coalesce(length(`languages`.`tenant_id`),0)),`languages`.`tenant_id`,`languages`.`tenant_id`)
 INSERT INTO `user_languages` (`user_id`,`language_id`) VALUES (1,2) ON DUPLICATE KEY UPDATE `user_id`=`user_id`
 
 -- name: Association Delete

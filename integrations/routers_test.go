@@ -1,8 +1,10 @@
-package httpmw_test
+package integrations_test
 
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/labstack/echo/v4"
@@ -11,7 +13,14 @@ import (
 	"github.com/gorm-tenancy/tenancy/httpmw"
 )
 
-func ExampleMiddleware_Handler_chi() {
+// get prints what a handler answers.
+func get(handler http.Handler, url string) {
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, url, nil))
+	fmt.Println(w.Code, strings.TrimSpace(w.Body.String()))
+}
+
+func Example_chi() {
 	mw, err := httpmw.New(httpmw.FromSubdomain("example.com"), httpmw.Tenants("thor", "potter"))
 	if err != nil {
 		fmt.Println(err)
@@ -19,16 +28,19 @@ func ExampleMiddleware_Handler_chi() {
 	}
 	r := chi.NewRouter()
 	r.Use(mw.Handler)
-	r.Get("/polls", hello)
+	r.Get("/polls", func(w http.ResponseWriter, r *http.Request) {
+		id, ok := tenancy.FromContext(r.Context())
+		fmt.Fprintln(w, "hello,", id, ok)
+	})
 
 	get(r, "http://potter.example.com/polls")
 	get(r, "http://nobody.example.com/polls")
 	// Output:
-	// 200 hello, potter
+	// 200 hello, potter true
 	// 404 {"type":"about:blank","title":"Not Found","status":404,"detail":"Nothing is served at this address."}
 }
 
-func ExampleMiddleware_Handler_echo() {
+func Example_echo() {
 	mw, err := httpmw.New(httpmw.FromSubdomain("example.com"), httpmw.Tenants("thor", "potter"))
 	if err != nil {
 		fmt.Println(err)
