@@ -106,10 +106,14 @@ func (p *pool) known(key string) (grant, bool) {
 		return grant{err: ErrClosed}, true
 	case pl == nil:
 		return grant{}, false
-	case len(pl.idle) == 0 && pl.vacated == 0 && !pl.failing(p.now()):
-		return grant{}, false
+	case pl.vacated > 0:
+		return grant{err: ErrVacated}, true
+	case len(pl.idle) > 0:
+		return grant{real: p.take(pl.idle[len(pl.idle)-1])}, true
+	case pl.failing(p.now()):
+		return grant{err: pl.failure}, true
 	}
-	return p.give(pl)
+	return grant{}, false
 }
 
 // usable asks the driver whether an idle connection can be used again, and retires it otherwise, with those that are in
