@@ -224,7 +224,10 @@ func (c *conn) ResetSession(ctx context.Context) error {
 }
 
 // IsValid keeps a connection out of the pool whose state is not known.
-func (c *conn) IsValid() bool { return !c.broken && c.session.valid() }
+func (c *conn) IsValid() bool {
+	c.release()
+	return !c.broken && c.session.valid()
+}
 
 // Close closes the connection.
 func (c *conn) Close() error { return c.session.close() }

@@ -235,7 +235,9 @@ func refusesTransaction(text string) bool {
 // firstWord returns the first word of SQL text in lower case, behind blanks and comments, and what follows it.
 func firstWord(text string) (word, rest string) {
 	for {
-		text = strings.TrimLeft(text, " \t\r\n\f\v(;\ufeff") // SQLite takes a byte order mark for a blank
+		if text == "" || !isLetter(text[0]) {
+			text = strings.TrimLeft(text, " \t\r\n\f\v(;\ufeff") // SQLite takes a byte order mark for a blank
+		}
 		switch {
 		case strings.HasPrefix(text, "--"), strings.HasPrefix(text, "#"):
 			_, text, _ = strings.Cut(text, "\n")
@@ -251,9 +253,19 @@ func firstWord(text string) (word, rest string) {
 			for n < len(text) && (isLetter(text[n]) || (n > 0 && (text[n] == '_' || text[n] >= '0' && text[n] <= '9'))) {
 				n++
 			}
-			return strings.ToLower(text[:n]), text[n:]
+			return lower(text[:n]), text[n:]
 		}
 	}
+}
+
+// lower spares the usual words an allocation.
+func lower(word string) string {
+	for _, known := range [...]string{"select", "insert", "update", "delete"} {
+		if len(word) == len(known) && strings.EqualFold(word, known) {
+			return known
+		}
+	}
+	return strings.ToLower(word)
 }
 
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }

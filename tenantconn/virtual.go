@@ -47,12 +47,14 @@ func (p *Pool) Open(d driver.Driver, wall Wall) (*sql.DB, error) {
 	if err := p.pool.enter(); err != nil {
 		return nil, err
 	}
-	return sql.OpenDB(&connector{
+	db := sql.OpenDB(&connector{
 		wall:    wall,
 		driver:  d,
 		connect: func(context.Context) (session, error) { return &virtualSession{pool: p.pool, wall: wall}, nil },
 		end:     p.pool.leave,
-	}), nil
+	})
+	db.SetMaxIdleConns(p.pool.budget.MaxOpen) // they hold nothing
+	return db, nil
 }
 
 // Counters says what the budget is doing and has done.
@@ -72,7 +74,8 @@ type virtualSession struct {
 	pool   *pool
 	wall   Wall
 	leases []lease
-	now    *lease // of the call
+	users  []*stmt // statements that have loans
+	now    *lease  // of the call
 	loan   *loan  // of the call, if it executes a prepared statement
 	define bool   // the call changes tables
 }
@@ -175,6 +178,9 @@ func (s *virtualSession) prepare(ctx context.Context, c driver.Conn, st *stmt, _
 			return nil, err
 		}
 	}
+	if len(st.loans) == 0 {
+		s.users = append(s.users, st)
+	}
 	st.loans = append(st.loans, loan{real: on, stmt: prepared})
 	s.loan = &st.loans[len(st.loans)-1]
 	return prepared, nil
@@ -213,7 +219,8 @@ func (s *virtualSession) unprepare(st *stmt) error {
 		}
 		errs = append(errs, l.real.keep(st.query, l.stmt))
 	}
-	st.loans = nil
+	clear(st.loans)
+	st.loans = st.loans[:0]
 	return errors.Join(errs...)
 }
 
@@ -242,13 +249,23 @@ func (s *virtualSession) bare() driver.Conn {
 
 func (s *virtualSession) reset(context.Context) error { return nil }
 
-// valid: a virtual connection serves one user. database/sql then closes it, and close gives back what it borrowed.
-func (s *virtualSession) valid() bool { return false }
+// valid is asked when the user has finished and database/sql is about to keep the connection (see driver.Validator). What
+// was borrowed is given back then, so that the connection belongs to nobody.
+func (s *virtualSession) valid() bool {
+	_ = s.close()
+	return true
+}
 
 func (s *virtualSession) close() error {
+	var errs []error
+	for _, st := range s.users {
+		errs = append(errs, s.unprepare(st))
+	}
 	for _, l := range s.leases {
 		s.pool.release(l.real, l.stale)
 	}
-	s.leases, s.now = nil, nil
-	return nil
+	clear(s.leases)
+	clear(s.users)
+	s.leases, s.users, s.now, s.loan = s.leases[:0], s.users[:0], nil, nil
+	return errors.Join(errs...)
 }
