@@ -46,12 +46,18 @@ func (p *Plugin) places(db *gorm.DB) []pipeline {
 	cb := db.Callback()
 	const before, after = "tenancy:place", "tenancy:placed"
 	return []pipeline{
-		{before, cb.Query().Before("*").Register, p.place, false}, {after, cb.Query().After("*").Register, restore, true},
-		{before, cb.Row().Before("*").Register, p.place, false}, {after, cb.Row().After("*").Register, restore, true},
-		{before, cb.Raw().Before("*").Register, p.place, false}, {after, cb.Raw().After("*").Register, restore, true},
-		{before, cb.Create().Before("*").Register, p.place, false}, {after, cb.Create().After("*").Register, restore, true},
-		{before, cb.Update().Before("*").Register, p.place, false}, {after, cb.Update().After("*").Register, restore, true},
-		{before, cb.Delete().Before("*").Register, p.place, false}, {after, cb.Delete().After("*").Register, restore, true},
+		{before, cb.Query().Before("*").Register, p.place, false},
+		{after, cb.Query().After("*").Register, restore, true},
+		{before, cb.Row().Before("*").Register, p.place, false},
+		{after, cb.Row().After("*").Register, restore, true},
+		{before, cb.Raw().Before("*").Register, p.place, false},
+		{after, cb.Raw().After("*").Register, restore, true},
+		{before, cb.Create().Before("*").Register, p.place, false},
+		{after, cb.Create().After("*").Register, restore, true},
+		{before, cb.Update().Before("*").Register, p.place, false},
+		{after, cb.Update().After("*").Register, restore, true},
+		{before, cb.Delete().Before("*").Register, p.place, false},
+		{after, cb.Delete().After("*").Register, restore, true},
 	}
 }
 

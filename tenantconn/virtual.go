@@ -76,8 +76,8 @@ type virtualSession struct {
 	leases []lease
 	users  []*stmt // statements that have loans
 	now    *lease  // of the call
-	loan   *loan  // of the call, if it executes a prepared statement
-	define bool   // the call changes tables
+	loan   *loan   // of the call, if it executes a prepared statement
+	define bool    // the call changes tables
 }
 
 type lease struct {

@@ -272,8 +272,10 @@ func TestOtherFiles(t *testing.T) {
 	must(t, err)
 	_, b := e.raw("b")
 	loot := filepath.Join(t.TempDir(), "loot.db")
-	leads := []string{"", "/* x */", "-- x\n", ";", "SELECT 1;", "/**/;/*;*/", "\ufeff", "/* unclosed */ \ufeff ;;", "EXPLAIN SELECT 1;", "SELECT 1 AS [']; -- ' \n", "SELECT 1 AS ['];",
-		"SELECT 1 AS \"'\";", "SELECT '\\';", "SELECT 1 AS `'`;"}
+	leads := []string{
+		"", "/* x */", "-- x\n", ";", "SELECT 1;", "/**/;/*;*/", "\ufeff", "/* unclosed */ \ufeff ;;", "EXPLAIN SELECT 1;", "SELECT 1 AS [']; -- ' \n", "SELECT 1 AS ['];",
+		"SELECT 1 AS \"'\";", "SELECT '\\';", "SELECT 1 AS `'`;",
+	}
 	for c := range 256 {
 		leads = append(leads, string([]byte{byte(c)}))
 	}
