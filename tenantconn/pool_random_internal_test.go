@@ -16,7 +16,6 @@ import (
 // is left.
 func TestPoolRandom(t *testing.T) {
 	t.Parallel()
-	before := runtime.NumGoroutine()
 	rounds := 30
 	if testing.Short() {
 		rounds = 5
@@ -28,7 +27,13 @@ func TestPoolRandom(t *testing.T) {
 		b.MaxIdle = 1 + random.IntN(b.MaxOpen)
 		stress(t, b, uint64(seed))
 	}
-	await(t, func() bool { return runtime.NumGoroutine() <= before+20 }) // other tests run, too
+}
+
+// TestPoolGoroutines runs alone, so that it can count: nothing goes on when a pool is closed.
+func TestPoolGoroutines(t *testing.T) {
+	before := runtime.NumGoroutine()
+	stress(t, Budget{MaxOpen: 3, MaxPerPlace: 2, MaxIdle: 3, OpenTimeout: time.Second, IdleTime: time.Millisecond, BackOff: time.Microsecond}, 1)
+	await(t, func() bool { return runtime.NumGoroutine() <= before })
 }
 
 func stress(t *testing.T, b Budget, seed uint64) {

@@ -51,7 +51,12 @@ func (s *Strategy) Provision(ctx context.Context, id tenancy.ID) error {
 	if !ok {
 		return places.Provision(ctx, id)
 	}
-	if err := m.provision(ctx, id, tables{s.migrate, s.versionOf(plugin)}); err != nil {
+	as := tenancy.ID("template")
+	if s.allow != nil { // only the tenant itself is served
+		as = id
+	}
+	t := tables{func(ctx context.Context, d gorm.Dialector) error { return s.migrate(ctx, as, d) }, s.versionOf(plugin)}
+	if err := m.provision(ctx, id, t); err != nil {
 		return err
 	}
 	pool.Retry(string(id))
@@ -84,8 +89,8 @@ func (s *Strategy) Deprovision(ctx context.Context, id tenancy.ID) error {
 	return places.Deprovision(ctx, id)
 }
 
-// migrate makes the tables in a database that belongs to no tenant.
-func (s *Strategy) migrate(ctx context.Context, d gorm.Dialector) error {
+// migrate makes the tables in a database that belongs to no tenant yet, with a context that names one.
+func (s *Strategy) migrate(ctx context.Context, as tenancy.ID, d gorm.Dialector) error {
 	connector, err := s.connector(d)
 	if lone, ok := connector.(loneUser); ok {
 		connector = lone.Connector // who makes databases sees them all
@@ -107,7 +112,7 @@ func (s *Strategy) migrate(ctx context.Context, d gorm.Dialector) error {
 			return nil
 		}
 	}
-	inside := context.WithValue(tenancy.WithTenant(ctx, "template"), siteKey{}, at)
+	inside := context.WithValue(tenancy.WithTenant(ctx, as), siteKey{}, at)
 	err = run(db.Session(&gorm.Session{NewDB: true, Context: inside}))
 	release, left := pool.Vacate(ctx, at.place)
 	if left == nil {
