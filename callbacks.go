@@ -31,11 +31,7 @@ func (p *Plugin) register(db *gorm.DB) error {
 		{"tenancy:delete", cb.Delete().Before("gorm:delete").Register, p.beforeDelete, false},
 	}
 	if p.isolation.Connections {
-		pipelines = append(pipelines,
-			pipeline{"tenancy:central_create", cb.Create().Before("gorm:begin_transaction").Register, p.beforeTransaction, false},
-			pipeline{"tenancy:central_update", cb.Update().Before("gorm:begin_transaction").Register, p.beforeTransaction, false},
-			pipeline{"tenancy:central_delete", cb.Delete().Before("gorm:begin_transaction").Register, p.beforeTransaction, false},
-		)
+		pipelines = append(pipelines, p.places(db)...)
 	}
 	for _, l := range pipelines {
 		if err := l.register(l.name, p.unlessIdle(l)); err != nil {
@@ -43,6 +39,26 @@ func (p *Plugin) register(db *gorm.DB) error {
 		}
 	}
 	return nil
+}
+
+// places puts the choice of a place in front of everything else, and takes it back at the end.
+func (p *Plugin) places(db *gorm.DB) []pipeline {
+	cb := db.Callback()
+	const before, after = "tenancy:place", "tenancy:placed"
+	return []pipeline{
+		{before, cb.Query().Before("*").Register, p.place, false},
+		{after, cb.Query().After("*").Register, restore, true},
+		{before, cb.Row().Before("*").Register, p.place, false},
+		{after, cb.Row().After("*").Register, restore, true},
+		{before, cb.Raw().Before("*").Register, p.place, false},
+		{after, cb.Raw().After("*").Register, restore, true},
+		{before, cb.Create().Before("*").Register, p.place, false},
+		{after, cb.Create().After("*").Register, restore, true},
+		{before, cb.Update().Before("*").Register, p.place, false},
+		{after, cb.Update().After("*").Register, restore, true},
+		{before, cb.Delete().Before("*").Register, p.place, false},
+		{after, cb.Delete().After("*").Register, restore, true},
+	}
 }
 
 // unlessIdle leaves alone a statement that there is nothing to hold for, and one that has failed already.
@@ -59,17 +75,6 @@ func (p *Plugin) beforeQuery(db *gorm.DB)  { p.check(db, opQuery) }
 func (p *Plugin) beforeRaw(db *gorm.DB)    { p.check(db, opRaw) }
 func (p *Plugin) beforeUpdate(db *gorm.DB) { p.check(db, opUpdate) }
 func (p *Plugin) beforeDelete(db *gorm.DB) { p.check(db, opDelete) }
-
-// beforeTransaction says for whom a write of a central table runs: GORM begins a transaction around it, which the
-// connection must let in, before the other callbacks.
-func (p *Plugin) beforeTransaction(db *gorm.DB) {
-	if accessOf(db.Statement.Context).mode != modeNone {
-		return
-	}
-	if t, err := p.target(db); err == nil {
-		p.centralise(db.Statement, t)
-	}
-}
 
 func (p *Plugin) beforeRow(db *gorm.DB) {
 	p.check(db, opQuery)
@@ -115,8 +120,8 @@ func (p *Plugin) confine(db *gorm.DB, op string, t target) error {
 	case modeInternal:
 		return nil
 	case modeBypass:
-		if !t.model.confined() {
-			return nil
+		if err := p.together(db, t); err != nil || !t.model.confined() {
+			return err
 		}
 		p.reportBypass(stmt.Context, a, op, stmt.Table)
 		return p.reachable(a)
@@ -134,6 +139,9 @@ func (p *Plugin) confine(db *gorm.DB, op string, t target) error {
 	}
 	w.updating = op == opUpdate
 	if w.siloed {
+		if err := p.together(db, t); err != nil {
+			return err
+		}
 		return w.keepColumn(t)
 	}
 	switch op {
@@ -167,7 +175,7 @@ func (p *Plugin) permit(db *gorm.DB, a *access) error {
 // centralise says for whom a statement without a tenant on central tables runs, where the connection asks.
 func (p *Plugin) centralise(stmt *gorm.Statement, t target) {
 	if p.isolation.Connections && !t.model.confined() {
-		stmt.Context = Central(stmt.Context)
+		stmt.Context = &placed{stmt.Context, &access{mode: modeCentral, origin: accessOf(stmt.Context)}}
 	}
 }
 

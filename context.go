@@ -14,6 +14,8 @@ type access struct {
 	err    error  // why a context that was meant to name a tenant does not
 
 	several []*access // of modeSeveral
+
+	origin *access // of a statement on central tables: what its context was before (see Plugin.place)
 }
 
 type mode uint8
@@ -81,10 +83,13 @@ const (
 	ReachAll
 )
 
-// ReachOf returns what a context may reach, and the tenant where it is [ReachTenant]. A context that may reach nothing
-// is [ErrNoTenant]. Safe for concurrent use.
+// ReachOf returns what a context may reach, and the tenant where it is [ReachTenant]. The context of a statement on central
+// tables that stand apart (see [Isolation]) reaches those only, also inside a tenant. A context that may reach nothing is
+// [ErrNoTenant]. Safe for concurrent use.
 func ReachOf(ctx context.Context) (Reach, ID, error) {
 	switch a := accessOf(ctx); {
+	case a.origin != nil:
+		return ReachCentral, "", nil
 	case a.mode == modeTenant, a.mode == modeInternal && a.id != "":
 		return ReachTenant, a.id, nil
 	case a.mode == modeCentral:

@@ -163,7 +163,7 @@ func (m otherSide) AddColumn(v any, field string) error {
 }
 
 func (m otherSide) HasConstraint(v any, name string) bool {
-	return m.elsewhere(v) || m.Migrator.HasConstraint(v, name)
+	return m.elsewhere(v) || m.keyAway(v, name) || m.Migrator.HasConstraint(v, name)
 }
 
 func (m otherSide) HasIndex(v any, name string) bool {

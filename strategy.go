@@ -24,6 +24,10 @@ type Isolation struct {
 	// Connections reports that the strategy confines connections, which refuse a context that says for whom it is not. The
 	// plugin then runs statements on central tables, which need no tenant, under [Central].
 	Connections bool
+	// CentralApart reports that central tables stand in another database than the tenants'. A statement on a central table
+	// then goes there, also inside a tenant: [ReachOf] its context is [ReachCentral]. A join of both kinds is refused with
+	// [ErrUnconfined], and migrations make no foreign key from one to the other. It needs Connections.
+	CentralApart bool
 }
 
 // Isolator is an optional power of a [Strategy] that does more than share tables. It is asked once, by [New].
@@ -49,6 +53,13 @@ type Strategy interface {
 // db.Use fail; it names the table or the role that is wrong and the call that mends it.
 type Verifier interface {
 	Verify(db *gorm.DB, p *Plugin) error
+}
+
+// Restrictor is an optional power of a [Strategy] that confines connections: to serve some tenants only.
+type Restrictor interface {
+	// Restrict makes connections ask allow for every statement that acts for a tenant; its error ends the statement. It is
+	// called before Attach, and allow from many goroutines.
+	Restrict(allow func(ID) error)
 }
 
 // Provisioner is an optional power of a [Strategy]: it makes and removes the place a tenant's rows live in.

@@ -44,13 +44,7 @@ func Attach(db *gorm.DB, wall Wall) error {
 	if n := old.Stats().MaxOpenConnections; n > 0 {
 		pool.SetMaxOpenConns(n)
 	}
-	if prepared, ok := db.ConnPool.(*gorm.PreparedStmtDB); ok {
-		prepared.Close()
-		prepared.ConnPool = pool
-	} else {
-		db.ConnPool, db.Statement.ConnPool = pool, pool
-	}
-	return old.Close()
+	return Replace(db, pool)
 }
 
 // Confined reports whether a *sql.DB is confined by this package. Safe for concurrent use.
@@ -105,12 +99,9 @@ func dsnOf(d gorm.Dialector) (dsn string, ok bool) {
 
 // openAgain opens a pool with the driver of another.
 func openAgain(old *sql.DB, dsn string, wall Wall, statement func([]string) string) (*sql.DB, error) {
-	base := driver.Connector(dsnConnector{dsn, old.Driver()})
-	if d, ok := old.Driver().(driver.DriverContext); ok {
-		var err error
-		if base, err = d.OpenConnector(dsn); err != nil {
-			return nil, errors.New("tenantconn: the driver cannot read the DSN")
-		}
+	base, err := connectorOf(old.Driver(), dsn)
+	if err != nil {
+		return nil, err
 	}
 	return OpenTracked(base, wall, statement)
 }

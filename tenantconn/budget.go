@@ -20,6 +20,8 @@ type Budget struct {
 	IdleTime time.Duration
 	// LifeTime is how old a connection may be when it is used again. Default 1 hour.
 	LifeTime time.Duration
+	// WaitTime is how long a caller waits for a connection when its context allows more. Default 1 minute.
+	WaitTime time.Duration
 	// OpenTimeout is how long opening a connection may take when the caller's context allows more. Default 10 seconds.
 	OpenTimeout time.Duration
 	// BackOff is how long a place that could not be opened is left alone: until then callers get the same error at once.
@@ -43,13 +45,14 @@ func (b Budget) withDefaults() Budget {
 	number(&b.MaxIdle, b.MaxOpen)
 	duration(&b.IdleTime, 5*time.Minute)
 	duration(&b.LifeTime, time.Hour)
+	duration(&b.WaitTime, time.Minute)
 	duration(&b.OpenTimeout, 10*time.Second)
 	duration(&b.BackOff, time.Second)
 	return b
 }
 
 func (b Budget) validate() error {
-	if b.MaxOpen < 0 || b.MaxPerPlace < 0 || b.MaxIdle < 0 || b.IdleTime < 0 || b.LifeTime < 0 || b.OpenTimeout < 0 || b.BackOff < 0 {
+	if min(b.MaxOpen, b.MaxPerPlace, b.MaxIdle) < 0 || min(b.IdleTime, b.LifeTime, b.WaitTime, b.OpenTimeout, b.BackOff) < 0 {
 		return errors.New("tenantconn: a budget has no negative numbers; 0 means the default")
 	}
 	return nil
@@ -60,7 +63,7 @@ type Counters struct {
 	Open    int // connections now, Idle ones and those being opened included
 	Idle    int // connections nobody uses
 	Waiting int // callers that wait for one
-	Places  int // places with a connection, a caller waiting, or a failure to remember
+	Places  int // places with a connection, a caller that waits, or a failure to remember
 
 	Opened       int64         // connections opened since the start
 	Failed       int64         // attempts to open one that failed
@@ -71,10 +74,14 @@ type Counters struct {
 }
 
 var (
-	// ErrBusy: no connection became free before the caller's context ended. The context's error is wrapped, too.
+	// ErrBusy: no connection became free before the caller's context or [Budget.WaitTime] ended. The context's error is
+	// wrapped, too.
 	ErrBusy = errors.New("tenantconn: no connection within the budget")
-	// ErrUnreachable: the place cannot be opened. It is an [*UnreachableError].
+	// ErrUnreachable: the place cannot be opened. It is an [*UnreachableError], or wraps the error of a caller's context
+	// that ended before the place was open.
 	ErrUnreachable = errors.New("tenantconn: the tenant's database cannot be opened")
+	// ErrVacated: the place is being removed (see [Pool.Vacate]).
+	ErrVacated = errors.New("tenantconn: the tenant's database is being removed")
 	// ErrClosed: the *sql.DB is closed.
 	ErrClosed = errors.New("tenantconn: closed")
 )

@@ -20,10 +20,12 @@ type session interface {
 	begin(ctx context.Context, r Route, opts driver.TxOptions) (driver.Tx, error)
 	// inTransaction reports whether the server has a transaction open, as far as can be known.
 	inTransaction() bool
+	// lazy reports whether statements are prepared when they are executed, and not before.
+	lazy() bool
 	// prepare returns a statement on the connection that apply returned. The session keeps it.
 	prepare(ctx context.Context, c driver.Conn, s *stmt, r Route) (driver.Stmt, error)
 	// unprepare is called when the statement is closed.
-	unprepare(driver.Stmt) error
+	unprepare(s *stmt) error
 	// ping asks whether the server is there.
 	ping(ctx context.Context) error
 	// bare returns the driver's own connection, if there is one now.
@@ -89,6 +91,9 @@ func (c *conn) admit(ctx context.Context, text string) (Route, error) {
 		c.pin = nil
 	}
 	if c.pin != nil && !r.same(*c.pin) {
+		if r.Tenant == "" {
+			return Route{}, errCentralTransaction
+		}
 		return Route{}, errOtherTransaction
 	}
 	if r.Tenant != "" {
@@ -99,6 +104,9 @@ func (c *conn) admit(ctx context.Context, text string) (Route, error) {
 
 var errOtherTransaction = fmt.Errorf("%w: the open transaction was begun for somebody else; begin one with this context",
 	tenancy.ErrTenantMismatch)
+
+var errCentralTransaction = fmt.Errorf("%w: the open transaction is a tenant's, and statements on central tables or under Bypass "+
+	"have no part in it; run them in front of it or after it, with the db it was begun on", tenancy.ErrTenantMismatch)
 
 // ExecContext runs a statement inside the tenant of ctx.
 func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (res driver.Result, err error) {
@@ -151,6 +159,10 @@ func (c *conn) Prepare(query string) (driver.Stmt, error) {
 // PrepareContext prepares a statement inside the tenant of ctx. Each execution asks for its own tenant again.
 func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
 	s := &stmt{conn: c, query: query}
+	if c.session.lazy() {
+		_, err := c.admit(ctx, query)
+		return s, err
+	}
 	err := c.confine(ctx, query, func(inner driver.Conn, r Route) (err error) {
 		s.last, err = c.session.prepare(ctx, inner, s, r)
 		return err
@@ -213,7 +225,10 @@ func (c *conn) ResetSession(ctx context.Context) error {
 }
 
 // IsValid keeps a connection out of the pool whose state is not known.
-func (c *conn) IsValid() bool { return !c.broken && c.session.valid() }
+func (c *conn) IsValid() bool {
+	c.release()
+	return !c.broken && c.session.valid()
+}
 
 // Close closes the connection.
 func (c *conn) Close() error { return c.session.close() }

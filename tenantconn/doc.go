@@ -8,7 +8,7 @@
 // mode. Elsewhere a tracked statement (SET, USE) is sent when the tenant changes (tracked.go).
 //
 // Where each tenant has a database, the connections of the *sql.DB are virtual: a statement runs on a real connection to its
-// tenant's database (virtual.go), from one budget for the whole process (budget.go, pool.go).
+// tenant's database (virtual.go), from one budget for the whole process (budget.go, pool.go, queue.go, janitor.go).
 //
 // The path of a statement: database/sql calls conn.go or stmt.go, which asks the [Router] for the [Route], refuses text
 // that would undo it (screen.go), checks it against the open transaction, and lets the session apply it (postgres.go,

@@ -10,7 +10,14 @@ import (
 // fixed is the part of a session that stands on one connection of the driver for all its life.
 type fixed struct{ conn driver.Conn }
 
-func (fixed) unprepare(s driver.Stmt) error { return s.Close() }
+func (fixed) lazy() bool { return false }
+
+func (fixed) unprepare(s *stmt) error {
+	if s.last == nil {
+		return nil
+	}
+	return s.last.Close()
+}
 
 func (f fixed) ping(ctx context.Context) error {
 	if p, ok := f.conn.(driver.Pinger); ok {

@@ -9,23 +9,24 @@ import (
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
+	"github.com/jackc/pgx/v5/stdlib"
 )
 
 // pool keeps the connections to all places within one budget. It is safe for concurrent use.
 //
-// A connection is idle, in use or being opened, and counted in open all the time. What becomes free is given away under
-// the lock: to a caller that waits for the same place, or to the first that waits for another (see dispatch). Connections
-// are opened and closed outside the lock.
+// A connection is idle, in use or being opened, and counted in open all the time, also while it is being closed. What
+// becomes free is given away under the lock (queue.go). Connections are opened and closed outside the lock.
 type pool struct {
-	budget  Budget
-	connect func(ctx context.Context, r Route) (driver.Conn, error)
-	now     func() time.Time
+	budget Budget
+	find   Finder
+	now    func() time.Time
 
 	mu       sync.Mutex
 	places   map[string]*place
 	idle     list.List // of *real, the longest unused in front
-	queue    list.List // of *waiter, the longest waiting in front
+	waiting  list.List // of *place with callers that wait, the one whose turn it is in front
 	counters Counters
+	users    int // *sql.DBs
 	closed   bool
 	drained  chan struct{} // closed when nothing is open after close
 	janitor  *time.Timer
@@ -36,9 +37,15 @@ type place struct {
 	key     string
 	idle    []*real // the last used at the end
 	open    int     // idle, in use and being opened
-	waiting int
-	opening bool // one at a time: a place that is down is tried by one caller
+	opening bool    // one at a time: a place that is down is tried by one caller
 	failure *UnreachableError
+	vacated int           // how many ask for nobody to be here (see Pool.Vacate)
+	empty   chan struct{} // closed when the last connection of a vacated place is
+	changed int           // how often its tables were changed, as far as known
+
+	queue   list.List     // of *waiter, the longest waiting in front
+	element *list.Element // in pool.waiting
+	turns   int           // connections that went from caller to caller here while others waited elsewhere
 }
 
 // real is a connection of the driver. Its fields are guarded by the pool's lock, except for those of its user.
@@ -48,211 +55,117 @@ type real struct {
 	born    time.Time
 	since   time.Time     // idle since
 	element *list.Element // in pool.idle
-	turns   int           // how often it was handed on while callers waited for other places
 
 	statements *simplelru.LRU[string, driver.Stmt] // of its user
+	lent       bool                                // one of them is taken out, not closed
+	changed    int                                 // place.changed when they were prepared
 }
 
-// grant is what a waiter gets: a connection, the right to open one, or an error.
-type grant struct {
-	real   *real
-	victim *real // to close first
-	err    error
+func newPool(b Budget, find Finder) *pool {
+	return &pool{budget: b.withDefaults(), find: find, now: time.Now, places: map[string]*place{}, drained: make(chan struct{})}
 }
 
-type waiter struct {
-	place *place
-	ready chan grant // of size 1
-}
-
-func newPool(b Budget, connect func(context.Context, Route) (driver.Conn, error)) *pool {
-	return &pool{budget: b.withDefaults(), connect: connect, now: time.Now, places: map[string]*place{}, drained: make(chan struct{})}
-}
-
-// acquire returns a connection to the route's place. It waits for one as long as ctx allows.
+// acquire returns a connection to the route's place. It waits for one as long as ctx and the budget allow.
 func (p *pool) acquire(ctx context.Context, r Route) (*real, error) {
+	var connector driver.Connector
 	for {
-		g, pl, err := p.claim(ctx, r.Values[0])
-		if err != nil {
-			return nil, err
+		g, ok := p.known(r.Values[0])
+		if !ok {
+			// The place is looked up before anything is reserved for it: who asks for a tenant that does not exist costs
+			// others no connection, and the search may use the pool itself.
+			var err error
+			if connector == nil {
+				if connector, err = p.find(ctx, r); err != nil {
+					return nil, err
+				}
+			}
+			g = p.claim(ctx, r.Values[0])
 		}
-		c := g.real
-		if c == nil {
-			return p.open(ctx, r, pl, g.victim)
+		switch {
+		case g.err != nil:
+			return nil, g.err
+		case g.real == nil:
+			return p.open(ctx, connector, g)
 		}
-		if alive(ctx, c) {
-			return c, nil
+		if p.usable(ctx, g.real) {
+			return g.real, nil
 		}
 		if err := ctx.Err(); err != nil {
-			p.retire(c)
 			return nil, fmt.Errorf("%w: %w", ErrBusy, err)
 		}
-		p.retire(append(p.idlers(func(other *real) bool { return other.place == c.place }), c)...)
 	}
 }
 
-// alive asks the driver whether an idle connection can be used again.
-func alive(ctx context.Context, c *real) bool {
-	if r, ok := c.Conn.(driver.SessionResetter); ok {
-		return r.ResetSession(ctx) == nil
-	}
-	return true
-}
-
-// claim takes an idle connection or the right to open one, or waits in the queue for either.
-func (p *pool) claim(ctx context.Context, key string) (grant, *place, error) {
+// known returns what can be had without looking the place up: an idle connection, or an error.
+func (p *pool) known(key string) (grant, bool) {
 	p.mu.Lock()
-	if p.closed {
-		p.mu.Unlock()
-		return grant{}, nil, ErrClosed
-	}
+	defer p.mu.Unlock()
 	pl := p.places[key]
-	if pl == nil {
-		pl = &place{key: key}
-		p.places[key] = pl
-	}
-	if g, ok := p.give(pl); ok {
-		p.mu.Unlock()
-		return g, pl, g.err
-	}
-	w := &waiter{place: pl, ready: make(chan grant, 1)}
-	e := p.queue.PushBack(w)
-	pl.waiting++
-	p.counters.Waits++
-	p.mu.Unlock()
-
-	start := p.now()
-	select {
-	case g := <-w.ready:
-		p.waited(start)
-		return g, pl, g.err
-	case <-ctx.Done():
-	}
-	p.waited(start)
-	p.abandon(e)
-	return grant{}, nil, fmt.Errorf("%w: %w", ErrBusy, ctx.Err())
-}
-
-// abandon takes a waiter out of the queue. What it was given in the same moment goes to somebody else.
-func (p *pool) abandon(e *list.Element) {
-	w := e.Value.(*waiter)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var g grant
-	select {
-	case g = <-w.ready:
-	default:
-		p.queue.Remove(e)
-		w.place.waiting--
-		p.forget(w.place)
-		return
-	}
-	if g.real != nil {
-		p.putIdle(g.real)
-	} else if g.err == nil { // the right to open one
-		w.place.opening = false
-		p.drop(w.place)
-	}
-	if g.victim != nil {
-		p.mu.Unlock()
-		_ = g.victim.close()
-		p.mu.Lock()
-	}
-	p.dispatch(nil)
-}
-
-func (p *pool) waited(since time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.counters.WaitDuration += p.now().Sub(since)
-}
-
-// give takes what pl may have now. p.mu is held.
-func (p *pool) give(pl *place) (grant, bool) {
-	if n := len(pl.idle); n > 0 {
-		return grant{real: p.take(pl.idle[n-1])}, true
-	}
-	if pl.failure != nil {
-		if p.now().Before(pl.failure.RetryAt) {
-			return grant{err: pl.failure}, true
-		}
-		pl.failure = nil
-	}
-	if pl.opening || pl.open >= p.budget.MaxPerPlace {
+	switch {
+	case p.closed:
+		return grant{err: ErrClosed}, true
+	case pl == nil:
 		return grant{}, false
+	case pl.vacated > 0:
+		return grant{err: ErrVacated}, true
+	case len(pl.idle) > 0:
+		return grant{real: p.take(pl.idle[len(pl.idle)-1])}, true
+	case pl.failing(p.now()):
+		return grant{err: pl.failure}, true
 	}
-	var victim *real
-	if p.counters.Open >= p.budget.MaxOpen {
-		front := p.idle.Front()
-		if front == nil {
-			return grant{}, false
-		}
-		victim = p.take(front.Value.(*real))
-		p.drop(victim.place)
-		p.counters.Evicted++
-	}
-	pl.opening = true
-	pl.open++
-	p.counters.Open++
-	return grant{victim: victim}, true
+	return grant{}, false
 }
 
-// take removes a connection from the idle ones. p.mu is held.
-func (p *pool) take(c *real) *real {
-	p.idle.Remove(c.element)
-	for i, other := range c.place.idle {
-		if other == c {
-			c.place.idle = append(c.place.idle[:i], c.place.idle[i+1:]...)
-			break
-		}
+// usable asks the driver whether an idle connection can be used again, and retires it otherwise, with those that are in
+// the same state most likely.
+func (p *pool) usable(ctx context.Context, c *real) bool {
+	if p.now().Sub(c.born) > p.budget.LifeTime {
+		p.expire(c)
+		return false
 	}
-	c.element = nil
-	return c
+	r, ok := c.Conn.(driver.SessionResetter)
+	if !ok || r.ResetSession(ctx) == nil {
+		return true
+	}
+	if ctx.Err() != nil {
+		p.retire(c)
+		return false
+	}
+	p.retire(append(p.idlers(func(other *real) bool { return other.place == c.place }), c)...)
+	return false
 }
 
-// drop uncounts a connection that is closed. p.mu is held.
-func (p *pool) drop(pl *place) {
-	pl.open--
-	p.counters.Open--
-	p.forget(pl)
-	if p.closed && p.counters.Open == 0 {
-		close(p.drained)
-	}
-}
-
-// forget removes a place of which nothing is to be remembered. p.mu is held.
-func (p *pool) forget(pl *place) {
-	if pl.open == 0 && pl.waiting == 0 && pl.failure == nil && p.places[pl.key] == pl {
-		delete(p.places, pl.key)
-	}
-}
-
-// open opens a connection for which claim has reserved the place.
-func (p *pool) open(ctx context.Context, r Route, pl *place, victim *real) (*real, error) {
-	if victim != nil {
-		_ = victim.close()
-	}
+// open opens a connection for which a grant has reserved the place.
+func (p *pool) open(ctx context.Context, connector driver.Connector, g grant) (*real, error) {
+	p.replace(g.victim)
 	limited, cancel := context.WithTimeout(ctx, p.budget.OpenTimeout)
 	defer cancel()
-	conn, err := p.connect(limited, r)
+	conn, err := connector.Connect(limited)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	pl := g.place
 	pl.opening = false
 	if err != nil {
-		p.counters.Failed++
-		if ctx.Err() == nil { // not the fault of a caller in a hurry
-			pl.failure = &UnreachableError{Err: err, RetryAt: p.now().Add(p.budget.BackOff)}
-			err = pl.failure
-			p.schedule()
-		}
+		err = p.failed(ctx, pl, err)
 		p.drop(pl)
-		p.dispatch(nil)
+		p.dispatch()
 		return nil, err
 	}
 	p.counters.Opened++
 	pl.failure = nil
-	p.dispatch(nil) // others of this place may open now
-	return &real{Conn: conn, place: pl, born: p.now()}, nil
+	p.dispatch() // others of this place may open now
+	return &real{Conn: conn, place: pl, born: p.now(), changed: pl.changed}, nil
+}
+
+// failed remembers why a place could not be opened, unless the caller was only in a hurry. p.mu is held.
+func (p *pool) failed(ctx context.Context, pl *place, err error) error {
+	p.counters.Failed++
+	if ctx.Err() != nil {
+		return fmt.Errorf("%w: %w", ErrUnreachable, ctx.Err())
+	}
+	pl.failure = &UnreachableError{Err: err, RetryAt: p.now().Add(p.budget.BackOff)}
+	p.schedule()
+	return pl.failure
 }
 
 // release takes a connection back from its user. stale says that the server had closed it, and with it most likely those
@@ -262,20 +175,45 @@ func (p *pool) release(c *real, stale bool) {
 		p.retire(append(p.idlers(func(other *real) bool { return other.place == c.place }), c)...)
 		return
 	}
-	if v, ok := c.Conn.(driver.Validator); ok && !v.IsValid() {
+	if v, ok := c.Conn.(driver.Validator); (ok && !v.IsValid()) || unfinished(c.Conn) {
 		p.retire(c)
 		return
 	}
 	p.mu.Lock()
-	if p.closed || p.now().Sub(c.born) > p.budget.LifeTime || p.idle.Len() >= p.budget.MaxIdle {
-		p.counters.Expired++
+	if p.closed || c.place.vacated > 0 || p.now().Sub(c.born) > p.budget.LifeTime {
 		p.mu.Unlock()
-		p.retire(c)
+		p.expire(c)
 		return
 	}
-	p.putIdle(c)
-	p.dispatch(c)
+	p.free(c)
+	var excess *real
+	if p.idle.Len() > p.budget.MaxIdle {
+		excess = p.take(p.idle.Front().Value.(*real))
+	}
 	p.mu.Unlock()
+	if excess != nil {
+		p.expire(excess)
+	}
+}
+
+// unfinished reports whether a connection has a transaction open that was begun as text (BEGIN, or SAVEPOINT on SQLite): the
+// next user's writes would go into it.
+func unfinished(c driver.Conn) bool {
+	switch c := c.(type) {
+	case *stdlib.Conn:
+		return c.Conn().PgConn().TxStatus() != 'I'
+	case interface{ AutoCommit() bool }: // mattn/go-sqlite3
+		return !c.AutoCommit()
+	}
+	return false
+}
+
+// expire retires a connection that is not wanted any more.
+func (p *pool) expire(c *real) {
+	p.mu.Lock()
+	p.counters.Expired++
+	p.mu.Unlock()
+	p.retire(c)
 }
 
 // retire closes connections that nobody uses and that are not idle. They count until they are closed.
@@ -288,7 +226,7 @@ func (p *pool) retire(connections ...*real) {
 	for _, c := range connections {
 		p.drop(c.place)
 	}
-	p.dispatch(nil)
+	p.dispatch()
 }
 
 // idlers takes out the idle connections that are to be retired.
@@ -305,106 +243,70 @@ func (p *pool) idlers(which func(*real) bool) (out []*real) {
 	return out
 }
 
-func (p *pool) putIdle(c *real) {
-	c.since = p.now()
-	c.element = p.idle.PushBack(c)
-	c.place.idle = append(c.place.idle, c)
-	p.schedule()
-}
-
-// mostTurns is how often a connection goes to another caller of its own place, which costs nothing, while callers wait for
-// other places, for whom it would have to be closed.
-const mostTurns = 32
-
-// dispatch gives away what has become free: freed, if it is a connection, first to a caller that waits for its place.
-// p.mu is held.
-func (p *pool) dispatch(freed *real) {
-	if freed != nil && freed.place.waiting > 0 && freed.turns < mostTurns {
-		for e := p.queue.Front(); e != nil; e = e.Next() {
-			if w := e.Value.(*waiter); w.place == freed.place {
-				freed.turns++
-				p.serve(e, grant{real: p.take(freed)})
-				return
-			}
+// take removes a connection from the idle ones. p.mu is held.
+func (p *pool) take(c *real) *real {
+	p.idle.Remove(c.element)
+	c.element = nil
+	idle := c.place.idle
+	for i := len(idle) - 1; i >= 0; i-- {
+		if idle[i] == c {
+			c.place.idle = append(idle[:i], idle[i+1:]...)
+			break
 		}
 	}
-	if freed != nil {
-		freed.turns = 0
-	}
-	for e := p.queue.Front(); e != nil && (p.counters.Open < p.budget.MaxOpen || p.idle.Len() > 0); {
-		next := e.Next()
-		if g, ok := p.give(e.Value.(*waiter).place); ok {
-			p.serve(e, g)
-		}
-		e = next
-	}
+	return c
 }
 
-func (p *pool) serve(e *list.Element, g grant) {
-	w := p.queue.Remove(e).(*waiter)
-	w.place.waiting--
-	w.ready <- g
-}
-
-// close refuses new callers, closes the idle connections, and waits until those in use have come back.
-func (p *pool) close() error {
-	p.mu.Lock()
-	if p.closed {
-		p.mu.Unlock()
-		return nil
-	}
-	p.closed = true
-	if p.janitor != nil {
-		p.janitor.Stop()
-	}
-	for e := p.queue.Front(); e != nil; e = p.queue.Front() {
-		p.serve(e, grant{err: ErrClosed})
-	}
-	if p.counters.Open == 0 {
-		close(p.drained)
-	}
-	p.mu.Unlock()
-	p.retire(p.idlers(func(*real) bool { return true })...)
-	<-p.drained
-	return nil
-}
-
-// schedule makes sure that what grows old is looked at. p.mu is held.
-func (p *pool) schedule() {
-	if p.janitor != nil || p.closed {
+// replace closes a connection whose place in the budget has gone to another.
+func (p *pool) replace(victim *real) {
+	if victim == nil {
 		return
 	}
-	p.janitor = time.AfterFunc(max(p.budget.IdleTime/2, time.Millisecond), p.clean)
-}
-
-// clean retires what has been idle for too long and forgets old failures. It runs again while anything is left.
-func (p *pool) clean() {
-	now := p.now()
-	old := p.idlers(func(c *real) bool {
-		return now.Sub(c.since) >= p.budget.IdleTime || now.Sub(c.born) > p.budget.LifeTime
-	})
-	p.mu.Lock()
-	p.counters.Expired += int64(len(old))
-	for _, pl := range p.places {
-		if pl.failure != nil && !now.Before(pl.failure.RetryAt) {
-			pl.failure = nil
-			p.forget(pl)
-		}
-	}
-	p.janitor = nil
-	if len(p.places) > 0 {
-		p.schedule()
-	}
-	p.mu.Unlock()
-	p.retire(old...)
-}
-
-func (p *pool) stats() Counters {
+	_ = victim.close()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c := p.counters
-	c.Idle, c.Waiting, c.Places = p.idle.Len(), p.queue.Len(), len(p.places)
-	return c
+	p.left(victim.place)
+	p.dispatch()
+}
+
+// drop uncounts a connection that is closed. p.mu is held.
+func (p *pool) drop(pl *place) {
+	p.counters.Open--
+	p.left(pl)
+	if p.closed && p.counters.Open == 0 {
+		close(p.drained)
+	}
+}
+
+// left uncounts a connection at its place. p.mu is held.
+func (p *pool) left(pl *place) {
+	pl.open--
+	if pl.open == 0 && pl.empty != nil {
+		close(pl.empty)
+		pl.empty = nil
+	}
+	p.forget(pl)
+}
+
+// forget removes a place of which nothing is to be remembered. p.mu is held.
+func (p *pool) forget(pl *place) {
+	if pl.open == 0 && pl.queue.Len() == 0 && pl.failure == nil && pl.vacated == 0 && p.places[pl.key] == pl {
+		delete(p.places, pl.key)
+	}
+}
+
+// at returns the place with a key. p.mu is held.
+func (p *pool) at(key string) *place {
+	pl := p.places[key]
+	if pl == nil {
+		pl = &place{key: key}
+		p.places[key] = pl
+	}
+	return pl
+}
+
+func (pl *place) failing(now time.Time) bool {
+	return pl.failure != nil && now.Before(pl.failure.RetryAt)
 }
 
 func (c *real) close() error {

@@ -42,6 +42,8 @@ type Wall struct {
 	// Startup are settings of PostgreSQL that connections through pgx begin with where the DSN does not name them, for
 	// whoever goes round the wall with [Unwrap]: a search_path without tables. PgBouncer refuses most. Default none.
 	Startup map[string]string
+
+	lone bool // a connection is never another tenant's: what stays on it harms nobody
 }
 
 func (w Wall) validate() error {

@@ -10,14 +10,18 @@ import (
 var errSettings = fmt.Errorf("%w: inside a tenant no statement changes the settings that hold it there (search_path, role, "+
 	"session authorization, app.tenant_id, the current database); run it under tenancy.Bypass", tenancy.ErrUnconfined)
 
+var errFiles = fmt.Errorf("%w: inside a tenant no statement opens or writes another database file (ATTACH, DETACH, VACUUM INTO); "+
+	"run it under tenancy.Bypass", tenancy.ErrUnconfined)
+
 // screen refuses SQL text that would lift the settings of a route: SET, RESET, ALTER ROLE, DISCARD, USE, DO and
-// set_config. It looks at the first words behind every semicolon, and errs towards refusing. It does not see what
-// functions stored in the database do, nor names qualified with another schema; a role per tenant stops those.
+// set_config; SQLite's ways to other files; and where tenants share connections what would stay on one. It looks at the
+// first words behind every semicolon, and errs towards refusing. It does not see what functions stored in the database do,
+// nor names qualified with another schema; a role per tenant stops those.
 func (w Wall) screen(text string) error {
 	if sets(text) {
 		return errSettings
 	}
-	if intoTemporary(text) {
+	if !w.lone && intoTemporary(text) {
 		return errLeftBehind
 	}
 	quotes := simpleQuotes(text)
@@ -36,16 +40,22 @@ func (w Wall) screen(text string) error {
 		case "create":
 			switch word, more := firstWord(rest); word {
 			case "temp", "temporary", "local", "global":
-				if !containsFold(more, "on commit drop") {
+				if !w.lone && !containsFold(more, "on commit drop") {
 					return errLeftBehind
 				}
 			}
 		case "declare":
-			if containsFold(rest, "hold") {
+			if !w.lone && containsFold(rest, "hold") {
 				return errLeftBehind
 			}
 		case "discard", "use", "do", "load":
 			return errSettings
+		case "attach", "detach":
+			return errFiles
+		case "vacuum":
+			if containsFold(rest, "into") { // a comment may hide it behind a semicolon
+				return errFiles
+			}
 		}
 		if w.RowsOnly && word != "set" && word != "reset" && !aboutRows(word) {
 			return errRowsOnly
@@ -81,12 +91,12 @@ func intoTemporary(text string) bool {
 	return false
 }
 
-// simpleQuotes reports whether the quotes in text mean the same to every database: no backslashes, no dollar quotes and no
-// comments are near them.
+// simpleQuotes reports whether the quotes in text mean the same to every database: no backslashes, no dollar quotes, none of
+// SQLite's brackets and no comments are near them.
 func simpleQuotes(text string) bool {
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
-		case c == '\\', c == '#', c == '-' && strings.HasPrefix(text[i:], "--"), c == '/' && strings.HasPrefix(text[i:], "/*"):
+		case c == '\\', c == '#', c == '[', c == '-' && strings.HasPrefix(text[i:], "--"), c == '/' && strings.HasPrefix(text[i:], "/*"):
 			return false
 		case c == '$' && (i+1 == len(text) || text[i+1] < '0' || text[i+1] > '9'):
 			return false
@@ -225,7 +235,9 @@ func refusesTransaction(text string) bool {
 // firstWord returns the first word of SQL text in lower case, behind blanks and comments, and what follows it.
 func firstWord(text string) (word, rest string) {
 	for {
-		text = strings.TrimLeft(text, " \t\r\n\f\v(;")
+		if text == "" || !isLetter(text[0]) {
+			text = strings.TrimLeft(text, " \t\r\n\f\v(;\ufeff") // SQLite takes a byte order mark for a blank
+		}
 		switch {
 		case strings.HasPrefix(text, "--"), strings.HasPrefix(text, "#"):
 			_, text, _ = strings.Cut(text, "\n")
@@ -241,9 +253,19 @@ func firstWord(text string) (word, rest string) {
 			for n < len(text) && (isLetter(text[n]) || (n > 0 && (text[n] == '_' || text[n] >= '0' && text[n] <= '9'))) {
 				n++
 			}
-			return strings.ToLower(text[:n]), text[n:]
+			return lower(text[:n]), text[n:]
 		}
 	}
+}
+
+// lower spares the usual words an allocation.
+func lower(word string) string {
+	for _, known := range [...]string{"select", "insert", "update", "delete"} {
+		if len(word) == len(known) && strings.EqualFold(word, known) {
+			return known
+		}
+	}
+	return strings.ToLower(word)
 }
 
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }

@@ -11,8 +11,9 @@ import (
 type stmt struct {
 	conn  *conn
 	query string
-	last  driver.Stmt // that was prepared or executed; of sessions with one connection
+	last  driver.Stmt // that was prepared or executed last
 	owner Route       // whom last was prepared for
+	loans []loan      // of sessions that borrow connections
 }
 
 var (
@@ -79,12 +80,7 @@ func (s *stmt) Exec([]driver.Value) (driver.Result, error) { return nil, errNoCo
 func (s *stmt) Query([]driver.Value) (driver.Rows, error) { return nil, errNoContext }
 
 // Close closes the statement.
-func (s *stmt) Close() error {
-	if s.last == nil {
-		return nil
-	}
-	return s.conn.session.unprepare(s.last)
-}
+func (s *stmt) Close() error { return s.conn.session.unprepare(s) }
 
 // NumInput returns the number of arguments, or -1.
 func (s *stmt) NumInput() int {

@@ -5,54 +5,79 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
-	"math"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// Pool is a *sql.DB whose connections are virtual: each statement runs on a real connection to the place its route names,
-// taken from one [Budget]. It is safe for concurrent use.
-type Pool struct {
-	// DB is to be used like any other. What database/sql counts as its connections are the virtual ones: set no limits on
-	// it, they are in the Budget. Close waits until connections in use have come back.
-	DB   *sql.DB
-	pool *pool
+// Finder looks a place up: it returns what connects to the place that is the first of a route's values. It is called when
+// there is no idle connection to the place, from many goroutines and before anything of the budget is taken for it, so it
+// may use the *sql.DB itself. Its error, for example tenancy.ErrUnknownTenant, ends the statement and is not remembered;
+// that of the connector is, for Budget.BackOff.
+type Finder func(ctx context.Context, r Route) (driver.Connector, error)
+
+// Pool is one [Budget] of connections to many places. It is safe for concurrent use.
+type Pool struct{ pool *pool }
+
+// NewPool fails when the budget has negative numbers. It does not connect.
+func NewPool(budget Budget, find Finder) (*Pool, error) {
+	if err := budget.validate(); err != nil {
+		return nil, err
+	}
+	return &Pool{newPool(budget, find)}, nil
 }
 
-// Counters says what the budget is doing and has done.
-func (p *Pool) Counters() Counters { return p.pool.stats() }
-
-// OpenRouted opens a *sql.DB of virtual connections. The first of a route's values names its place; connect opens a
-// connection to it, is called for one place at a time once, and reports a place that does not exist as an error. It fails
-// when the wall or the budget is incomplete; it does not connect.
+// Open opens a *sql.DB of virtual connections: each statement runs on a real one to the place its route names first. Use
+// it like any other. What database/sql counts as its connections are the virtual ones: set no limits on it, they are in the
+// Budget. When the last *sql.DB of a pool is closed, so is the pool: Close then waits until connections in use have come
+// back, so it must not be called by whoever uses one. d is what the *sql.DB says its driver is.
 //
 // A connection of database/sql is bound to a real one when the first statement is sent on it, and gives it back when
-// database/sql does with it: a transaction, open rows and a sql.Conn keep what they have.
-func OpenRouted(d driver.Driver, wall Wall, budget Budget, connect func(ctx context.Context, r Route) (driver.Conn, error)) (*Pool, error) {
-	if err := errors.Join(wall.validate(), budget.validate()); err != nil {
+// database/sql does with it: a transaction, open rows and a sql.Conn keep what they have. Prepared statements are prepared
+// when they are executed, not before, and stay prepared on the real connections.
+//
+// It fails when the wall is incomplete, and with [ErrClosed]; it does not connect.
+func (p *Pool) Open(d driver.Driver, wall Wall) (*sql.DB, error) {
+	if err := wall.validate(); err != nil {
 		return nil, err
 	}
 	if wall.Session || wall.Pooled {
 		return nil, errors.New("tenantconn: Session and Pooled are for settings, and places have none")
 	}
-	p := newPool(budget, connect)
-	return &Pool{
-		pool: p,
-		DB: sql.OpenDB(&connector{
-			wall:    wall,
-			driver:  d,
-			connect: func(context.Context) (session, error) { return &virtualSession{pool: p, wall: wall}, nil },
-			end:     p.close,
-		}),
-	}, nil
+	wall.lone = true
+	if err := p.pool.enter(); err != nil {
+		return nil, err
+	}
+	db := sql.OpenDB(&connector{
+		wall:    wall,
+		driver:  d,
+		connect: func(context.Context) (session, error) { return &virtualSession{pool: p.pool, wall: wall}, nil },
+		end:     p.pool.leave,
+	})
+	db.SetMaxIdleConns(p.pool.budget.MaxOpen) // they hold nothing
+	return db, nil
 }
+
+// Counters says what the budget is doing and has done.
+func (p *Pool) Counters() Counters { return p.pool.stats() }
+
+// Vacate closes the connections to a place, waits as long as ctx allows until those in use have come back, and lets nobody
+// connect to it before release is called: callers get [ErrVacated]. It is for removing the place.
+func (p *Pool) Vacate(ctx context.Context, place string) (release func(), err error) {
+	return p.pool.vacate(ctx, place)
+}
+
+// Retry forgets that a place could not be opened, because it has just been made.
+func (p *Pool) Retry(place string) { p.pool.retry(place) }
 
 // virtualSession borrows real connections for one user of database/sql, one for each place, hence nearly always one.
 type virtualSession struct {
 	pool   *pool
 	wall   Wall
 	leases []lease
-	now    *lease // of the call
+	users  []*stmt // statements that have loans
+	now    *lease  // of the call
+	loan   *loan   // of the call, if it executes a prepared statement
+	define bool    // the call changes tables
 }
 
 type lease struct {
@@ -75,18 +100,33 @@ func (s *virtualSession) lease(ctx context.Context, r Route) (*lease, error) {
 	return &s.leases[len(s.leases)-1], nil
 }
 
-func (s *virtualSession) apply(ctx context.Context, r Route, _ string) (driver.Conn, error) {
+func (s *virtualSession) apply(ctx context.Context, r Route, text string) (driver.Conn, error) {
 	l, err := s.lease(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	s.now = l
+	s.now, s.loan, s.define = l, nil, defines(text)
 	return l.real.Conn, nil
+}
+
+// defines reports whether a statement may change tables, which outdates prepared statements.
+func defines(text string) bool {
+	switch word, _ := firstWord(text); word {
+	case "alter", "create", "drop", "truncate":
+		return true
+	}
+	return false
 }
 
 func (s *virtualSession) leave(_ context.Context, failed error) error {
 	if errors.Is(failed, driver.ErrBadConn) {
 		s.now.stale = true
+	}
+	if s.loan != nil && failed != nil {
+		s.loan.failed = true
+	}
+	if s.define {
+		s.pool.outdate(s.now.real.place)
 	}
 	return nil
 }
@@ -103,28 +143,86 @@ func (s *virtualSession) begin(ctx context.Context, r Route, opts driver.TxOptio
 
 func (s *virtualSession) inTransaction() bool { return false } // drivers do not tell
 
+func (s *virtualSession) lazy() bool { return true }
+
 // mostStatements is how many prepared statements a real connection keeps from one user to the next.
 const mostStatements = 128
 
-// prepare keeps statements with the real connection: the virtual one is gone with its user.
-func (s *virtualSession) prepare(ctx context.Context, c driver.Conn, st *stmt, _ Route) (driver.Stmt, error) {
-	kept := s.now.real.statements
-	if kept == nil {
-		// Its size is no limit: rows may be open on the oldest. See close.
-		kept, _ = simplelru.NewLRU(math.MaxInt, func(_ string, old driver.Stmt) { _ = old.Close() })
-		s.now.real.statements = kept
-	}
-	if known, ok := kept.Get(st.query); ok {
-		return known, nil
-	}
-	prepared, err := prepareOn(ctx, c, st.query)
-	if err == nil {
-		kept.Add(st.query, prepared)
-	}
-	return prepared, err
+// loan is a prepared statement of a real connection that one stmt uses: two never share one, because rows may be open on it.
+type loan struct {
+	real   *real
+	stmt   driver.Stmt
+	failed bool
 }
 
-func (s *virtualSession) unprepare(driver.Stmt) error { return nil }
+// prepare takes a statement that the real connection has kept, or prepares one.
+func (s *virtualSession) prepare(ctx context.Context, c driver.Conn, st *stmt, _ Route) (driver.Stmt, error) {
+	on := s.now.real
+	for i := range st.loans {
+		if l := &st.loans[i]; l.real == on {
+			s.loan = l
+			return l.stmt, nil
+		}
+	}
+	s.pool.current(on)
+	var prepared driver.Stmt
+	if on.statements != nil {
+		if kept, ok := on.statements.Peek(st.query); ok {
+			prepared = kept
+			on.lend(st.query)
+		}
+	}
+	if prepared == nil {
+		var err error
+		if prepared, err = prepareOn(ctx, c, st.query); err != nil {
+			return nil, err
+		}
+	}
+	if len(st.loans) == 0 {
+		s.users = append(s.users, st)
+	}
+	st.loans = append(st.loans, loan{real: on, stmt: prepared})
+	s.loan = &st.loans[len(st.loans)-1]
+	return prepared, nil
+}
+
+// lend takes a kept statement out without closing it.
+func (c *real) lend(query string) {
+	c.lent = true
+	c.statements.Remove(query)
+	c.lent = false
+}
+
+// keep takes a statement back. Whoever comes back second is closed.
+func (c *real) keep(query string, s driver.Stmt) error {
+	if c.statements == nil {
+		// The size is not 0, which is the only error.
+		c.statements, _ = simplelru.NewLRU(mostStatements, func(_ string, old driver.Stmt) {
+			if !c.lent {
+				_ = old.Close()
+			}
+		})
+	}
+	if c.statements.Contains(query) {
+		return s.Close()
+	}
+	c.statements.Add(query, s)
+	return nil
+}
+
+func (s *virtualSession) unprepare(st *stmt) error {
+	var errs []error
+	for _, l := range st.loans {
+		if l.failed {
+			errs = append(errs, l.stmt.Close())
+			continue
+		}
+		errs = append(errs, l.real.keep(st.query, l.stmt))
+	}
+	clear(st.loans)
+	st.loans = st.loans[:0]
+	return errors.Join(errs...)
+}
 
 // ping asks the place of the tenant, or the central one when the context names none.
 func (s *virtualSession) ping(ctx context.Context) error {
@@ -151,16 +249,23 @@ func (s *virtualSession) bare() driver.Conn {
 
 func (s *virtualSession) reset(context.Context) error { return nil }
 
-// valid: a virtual connection serves one user. database/sql then closes it, and close gives back what it borrowed.
-func (s *virtualSession) valid() bool { return false }
+// valid is asked when the user has finished and database/sql is about to keep the connection (see driver.Validator). What
+// was borrowed is given back then, so that the connection belongs to nobody.
+func (s *virtualSession) valid() bool {
+	_ = s.close()
+	return true
+}
 
 func (s *virtualSession) close() error {
+	var errs []error
+	for _, st := range s.users {
+		errs = append(errs, s.unprepare(st))
+	}
 	for _, l := range s.leases {
-		for kept := l.real.statements; kept != nil && kept.Len() > mostStatements; {
-			kept.RemoveOldest()
-		}
 		s.pool.release(l.real, l.stale)
 	}
-	s.leases, s.now = nil, nil
-	return nil
+	clear(s.leases)
+	clear(s.users)
+	s.leases, s.users, s.now, s.loan = s.leases[:0], s.users[:0], nil, nil
+	return errors.Join(errs...)
 }

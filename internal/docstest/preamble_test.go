@@ -7,11 +7,13 @@ const module = "github.com/gorm-tenancy/tenancy"
 // wrapper says what the fragments of the documentation may use without declaring it.
 var wrapper = docstest.Wrapper{
 	Packages: map[string]string{
-		"tenancy": module,
-		"shared":  module + "/strategies/shared",
-		"schema":  module + "/strategies/schema",
-		"httpmw":  module + "/httpmw",
-		"ginmw":   module + "/ginmw",
+		"tenancy":  module,
+		"shared":   module + "/strategies/shared",
+		"schema":   module + "/strategies/schema",
+		"database": module + "/strategies/database",
+		"pinned":   module + "/strategies/pinned",
+		"httpmw":   module + "/httpmw",
+		"ginmw":    module + "/ginmw",
 
 		"context": "context",
 		"errors":  "errors",
@@ -34,7 +36,8 @@ var wrapper = docstest.Wrapper{
 		"": `
 			var ctx context.Context
 			var db *gorm.DB
-			var dsn string
+			var dsn, adminDSN string
+			var key []byte
 			var err error
 			var id tenancy.ID
 			var logger *slog.Logger

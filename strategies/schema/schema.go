@@ -21,6 +21,7 @@ type Strategy struct {
 	privileges []string
 	session    bool
 	pooled     bool
+	allow      func(tenancy.ID) error
 
 	mu   sync.Mutex
 	home *home // guarded by mu; where tenants are provisioned
@@ -31,6 +32,7 @@ var (
 	_ tenancy.Isolator    = (*Strategy)(nil)
 	_ tenancy.Verifier    = (*Strategy)(nil)
 	_ tenancy.Provisioner = (*Strategy)(nil)
+	_ tenancy.Restrictor  = (*Strategy)(nil)
 )
 
 // New returns the schema strategy.
@@ -58,6 +60,10 @@ func (s *Strategy) Route(_ context.Context, id tenancy.ID) (tenancy.Route, error
 	}
 	return tenancy.Route{Confined: true}, nil
 }
+
+// Restrict makes connections ask allow for every statement of a tenant. It is for strategies that wrap this one; call it
+// before db.Use.
+func (s *Strategy) Restrict(allow func(tenancy.ID) error) { s.allow = allow }
 
 // Attach confines db's connections (see tenantconn.Attach for what that asks of db) and switches QueryFields on: GORM then
 // lists the columns it reads. A prepared "SELECT *" fails on PostgreSQL when two tenants' tables have different columns,
@@ -150,6 +156,11 @@ func (s *Strategy) router(central []string, values func(context.Context, string)
 		}
 		if reach != tenancy.ReachTenant {
 			return tenantconn.Route{Values: central}, nil
+		}
+		if s.allow != nil {
+			if err := s.allow(id); err != nil {
+				return tenantconn.Route{}, err
+			}
 		}
 		name, err := s.place(id)
 		if err != nil {

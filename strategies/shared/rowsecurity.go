@@ -86,6 +86,8 @@ func (s *Strategy) connection(ctx context.Context) (tenantconn.Route, error) {
 	switch {
 	case err != nil:
 		return tenantconn.Route{}, err
+	case reach == tenancy.ReachTenant && s.allow != nil && s.allow(id) != nil:
+		return tenantconn.Route{}, s.allow(id)
 	case reach != tenancy.ReachAll:
 		return tenantconn.Route{Tenant: id, Values: s.values(string(id), noRole)}, nil
 	case s.bypassRole == "":

@@ -15,17 +15,19 @@ import (
 	"github.com/gorm-tenancy/tenancy"
 )
 
-// Strategy keeps all tenants in the same tables. It is immutable and safe for concurrent use.
+// Strategy keeps all tenants in the same tables. It is safe for concurrent use.
 type Strategy struct {
 	rowSecurity bool
 	bypassRole  string
 	pooled      bool
+	allow       func(tenancy.ID) error
 }
 
 var (
-	_ tenancy.Strategy = (*Strategy)(nil)
-	_ tenancy.Isolator = (*Strategy)(nil)
-	_ tenancy.Verifier = (*Strategy)(nil)
+	_ tenancy.Strategy   = (*Strategy)(nil)
+	_ tenancy.Isolator   = (*Strategy)(nil)
+	_ tenancy.Verifier   = (*Strategy)(nil)
+	_ tenancy.Restrictor = (*Strategy)(nil)
 )
 
 // Option configures the strategy.
@@ -58,6 +60,10 @@ func (s *Strategy) Attach(db *gorm.DB) error {
 	}
 	return s.confine(db)
 }
+
+// Restrict makes connections ask allow for every statement of a tenant, with [RowLevelSecurity]; without it the strategy
+// confines none. It is for strategies that wrap this one; call it before db.Use.
+func (s *Strategy) Restrict(allow func(tenancy.ID) error) { s.allow = allow }
 
 // Route returns the same route for every tenant. It never fails.
 func (s *Strategy) Route(context.Context, tenancy.ID) (tenancy.Route, error) {

@@ -1,0 +1,55 @@
+package database
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"gorm.io/gorm"
+
+	"github.com/gorm-tenancy/tenancy"
+)
+
+// tableNames lists the tables and views a connection finds without naming a schema.
+var tableNames = map[string]string{
+	"sqlite":   "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')",
+	"postgres": "SELECT table_name FROM information_schema.tables WHERE table_schema = ANY (current_schemas(false))",
+	"mysql":    "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()",
+}
+
+// Verify fails with tenancy.ErrUnconfined when an owned table stands in the central database, where statements that act for
+// no tenant would find it. The plugin calls it at the end of db.Use.
+func (s *Strategy) Verify(db *gorm.DB, p *tenancy.Plugin) error {
+	pool, err := db.DB()
+	if err != nil {
+		return err
+	}
+	owned := map[string]bool{}
+	for _, t := range p.OwnedTables() {
+		owned[strings.ToLower(t.Name[strings.LastIndexByte(t.Name, '.')+1:])] = true
+	}
+	rows, err := pool.QueryContext(tenancy.Central(context.Background()), tableNames[db.Name()])
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return err
+		}
+		if owned[strings.ToLower(name)] {
+			return fmt.Errorf("%w: the owned table %q stands in the central database; move its rows to the tenants' databases and drop it",
+				tenancy.ErrUnconfined, name)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.plugin == nil {
+		s.plugin = p
+	}
+	return nil
+}
