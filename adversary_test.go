@@ -272,7 +272,7 @@ func (climber) GormValue(context.Context, *gorm.DB) clause.Expr {
 	return clause.Expr{SQL: "1) OR (1=1"}
 }
 
-func TestAttacks(t *testing.T) { onEach(t, testAttacks) }
+func TestAttacks(t *testing.T) { onAll(t, testAttacks) }
 
 func testAttacks(t *testing.T, on backend) {
 	for _, a := range attacks {

@@ -9,12 +9,11 @@ import (
 
 // poach makes user 1 of a point at b's rows behind the plugin's back, as legacy data might.
 func poach(e *env) error {
-	_, err := e.raw.Exec("UPDATE users SET company_id = 3, manager_id = 3 WHERE id = 1")
-	return err
+	return e.past("a", "UPDATE users SET company_id = 3, manager_id = 3 WHERE id = 1")
 }
 
 func heal(e *env) {
-	_, _ = e.raw.Exec("UPDATE users SET company_id = 1, manager_id = NULL WHERE id = 1")
+	_ = e.past("a", "UPDATE users SET company_id = 1, manager_id = NULL WHERE id = 1")
 }
 
 func companies(build func(db *gorm.DB) *gorm.DB) func(e *env) error {
@@ -162,13 +161,13 @@ var joinRoutes = []route{
 		return err
 	}, want: "a-co a-acc 1 1 2 1"},
 	{name: "Preload many to many of b", do: func(e *env) error {
-		if _, err := e.raw.Exec("INSERT INTO user_languages (user_id, language_id) VALUES (2, 4)"); err != nil {
+		if err := e.past("a", "INSERT INTO user_languages (user_id, language_id) VALUES (2, 4)"); err != nil {
 			return err
 		}
 		var u User
 		err := e.a.Preload("Languages").First(&u, 2).Error
 		e.see(len(u.Languages))
-		_, _ = e.raw.Exec("DELETE FROM user_languages WHERE user_id = 2 AND language_id = 4")
+		_ = e.past("a", "DELETE FROM user_languages WHERE user_id = 2 AND language_id = 4")
 		return err
 	}, want: "1"},
 	{name: "Joins and Preload", do: func(e *env) error {

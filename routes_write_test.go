@@ -107,7 +107,7 @@ var createRoutes = []route{
 		var u User
 		err := e.a.Where(User{Name: "b1"}).FirstOrCreate(&u).Error
 		e.see(u.TenantID)
-		_, _ = e.raw.Exec("DELETE FROM users WHERE name = 'b1' AND tenant_id = 'a'")
+		_ = e.past("a", "DELETE FROM users WHERE name = 'b1' AND tenant_id = 'a'")
 		return err
 	}, want: "a"},
 	{name: "FirstOrCreate Assign", do: func(e *env) error {

@@ -215,10 +215,10 @@ var smuggles = []smuggle{
 	})},
 }
 
-// confined are the attacks that are not refused and read the tenant's own rows.
-var confined = map[string]bool{"From names the alias": true, "From names the derived table": true, "Statement.Table qualified on central model": true}
+// harmless are the attacks that are not refused and read the tenant's own rows.
+var harmless = map[string]bool{"From names the alias": true, "From names the derived table": true, "Statement.Table qualified on central model": true}
 
-func TestSmuggledText(t *testing.T) { onEach(t, testSmuggledText) }
+func TestSmuggledText(t *testing.T) { onAll(t, testSmuggledText) }
 
 func testSmuggledText(t *testing.T, on backend) {
 	for _, f := range smuggles {
@@ -235,7 +235,7 @@ func testSmuggledText(t *testing.T, on backend) {
 			if now := e.query("SELECT id, tenant_id FROM users WHERE tenant_id = 'a' AND id < 5"); now != beforeA {
 				t.Errorf("a lost rows: %s -> %s", beforeA, now)
 			}
-			if err == nil && !confined[f.name] {
+			if err == nil && !harmless[f.name] {
 				t.Errorf("not refused")
 			}
 		})
