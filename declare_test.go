@@ -404,3 +404,29 @@ func testDeclareOnBypass(t *testing.T, on backend) {
 		t.Errorf("told %+v of no bypass; %d users", uses, n)
 	}
 }
+
+type (
+	label struct {
+		ID      uint
+		Orphans []orphan `gorm:"many2many:orphan_labels"`
+	}
+	orphan struct {
+		ID     uint
+		Labels []label `gorm:"many2many:orphan_labels"`
+	}
+)
+
+// TestCentralRefersToUndeclared: a central model that links to one nobody declared is no reason to fail, or to look for ever.
+func TestCentralRefersToUndeclared(t *testing.T) {
+	t.Parallel()
+	db, err := gorm.Open(sqlite.Open("file::memory:"), &gorm.Config{Logger: logger.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Use(tenancy.New(shared.New(), tenancy.CentralModels(&label{}))); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.WithContext(asA).Find(&[]orphan{}).Error; !errors.Is(err, tenancy.ErrUndeclared) {
+		t.Errorf("the model it refers to: %v", err)
+	}
+}

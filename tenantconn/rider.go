@@ -1,7 +1,7 @@
 package tenantconn
 
 import (
-	"bufio"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -19,7 +19,7 @@ import (
 // It is used by the goroutine that uses the connection. One other writes: pgx closes a cancelled connection in the
 // background, with a Terminate message. Write therefore reads no field before it knows the message.
 type rider struct {
-	in  *bufio.Reader
+	in  io.Reader
 	out io.Writer
 
 	text    string // SELECT set_config($1, …), … of the wall's settings
@@ -36,14 +36,19 @@ type rider struct {
 	expected []byte // types of the answers to our messages; lower case ones are pgx's
 	answered int    // how many of them came
 	named    bool   // they are of the named statement
-	body     int    // bytes of the current message still to pass
 	buf      []byte
+
+	body  int     // bytes of the server's current message still to come
+	drop  bool    // it is not for pgx
+	head  [5]byte // the beginning of its header, when the network cut it
+	heads int     // how many bytes of head there are
+	spill []byte  // read already, for a reader with little room
 }
 
 const statementName = "tenancy_settings"
 
 func newRider(r io.Reader, w io.Writer, wall Wall) *rider {
-	ri := &rider{in: bufio.NewReaderSize(r, 8192), out: w, pooled: wall.Pooled, session: wall.Session}
+	ri := &rider{in: r, out: w, pooled: wall.Pooled, session: wall.Session}
 	var prepared strings.Builder
 	for i, name := range wall.Settings {
 		lead := ", "
@@ -111,13 +116,25 @@ func (ri *rider) prefix(buf, p []byte) []byte {
 		buf, _ = (&pgproto3.Parse{Name: name, Query: ri.text}).Encode(buf)
 		ri.expected = append(ri.expected, '1')
 	}
-	bind := pgproto3.Bind{PreparedStatement: name, Parameters: make([][]byte, len(ri.values))}
-	for i, v := range ri.values {
-		bind.Parameters[i] = []byte(v)
-	}
-	buf, _ = bind.Encode(buf)
-	buf, _ = (&pgproto3.Execute{}).Encode(buf)
+	buf = appendBind(buf, name, ri.values)
+	buf = append(buf, 'E', 0, 0, 0, 9, 0, 0, 0, 0, 0) // Execute of the unnamed portal, all rows
 	ri.expected = append(ri.expected, '2', 'D', 'C')
+	return buf
+}
+
+// appendBind appends a Bind of the unnamed portal with text parameters, without allocating.
+func appendBind(buf []byte, name string, values []string) []byte {
+	start := len(buf)
+	buf = append(buf, 'B', 0, 0, 0, 0, 0)
+	buf = append(append(buf, name...), 0)
+	buf = append(buf, 0, 0) // all parameters are text
+	buf = binary.BigEndian.AppendUint16(buf, uint16(len(values)))
+	for _, v := range values {
+		buf = binary.BigEndian.AppendUint32(buf, uint32(len(v)))
+		buf = append(buf, v...)
+	}
+	buf = append(buf, 0, 0) // all results are text
+	binary.BigEndian.PutUint32(buf[start+1:], uint32(len(buf)-start-1))
 	return buf
 }
 
@@ -146,7 +163,7 @@ func (ri *rider) writeBehind(p []byte) (int, error) {
 // writeSimple adds the settings to the text of a Query message.
 func (ri *rider) writeSimple(p []byte) (int, error) {
 	end := len(p) - 1 // the closing NUL
-	if len(p) < 6 || p[end] != 0 || int(be32(p[1:])) != len(p)-1 {
+	if len(p) < 6 || p[end] != 0 || int(binary.BigEndian.Uint32(p[1:])) != len(p)-1 {
 		return 0, errDesync // more than one message
 	}
 	var set strings.Builder
@@ -172,43 +189,70 @@ func (ri *rider) writeSimple(p []byte) (int, error) {
 var errDesync = errors.New("tenantconn: the server's answers do not match what was sent")
 
 // Read hands pgx the server's messages without the answers to our own.
-func (ri *rider) Read(p []byte) (n int, err error) {
-	for n < len(p) {
+func (ri *rider) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if len(ri.spill) > 0 {
+		n := copy(p, ri.spill)
+		ri.spill = ri.spill[n:]
+		return n, nil
+	}
+	room := p
+	if len(p) < 64 { // too little for a header that was cut: pgx never asks so
+		room = make([]byte, 512)
+	}
+	for {
+		had := copy(room, ri.head[:ri.heads])
+		ri.heads = 0
+		n, err := ri.in.Read(room[had:])
+		kept, wrong := ri.pass(room[:had+n])
+		if wrong != nil {
+			err = wrong
+		}
+		if kept == 0 && err == nil {
+			continue
+		}
+		if len(p) < 64 {
+			n := copy(p, room[:kept])
+			ri.spill = room[n:kept]
+			return n, err
+		}
+		return kept, err
+	}
+}
+
+// pass closes the gaps that the answers to our own messages leave in b, and returns how much is for pgx. The beginning of
+// a header at the end of b waits for the rest.
+func (ri *rider) pass(b []byte) (kept int, err error) {
+	for i := 0; i < len(b); {
 		if ri.body > 0 {
-			m, err := ri.in.Read(p[n:min(len(p), n+ri.body)])
-			n, ri.body = n+m, ri.body-m
-			if err != nil || (ri.body > 0 && ri.in.Buffered() == 0) {
-				return n, err
+			n := min(ri.body, len(b)-i)
+			if !ri.drop {
+				if kept != i {
+					copy(b[kept:], b[i:i+n])
+				}
+				kept += n
 			}
+			i, ri.body = i+n, ri.body-n
 			continue
 		}
-		if n > 0 && ri.in.Buffered() < 5 {
-			return n, nil
+		if len(b)-i < len(ri.head) {
+			ri.heads = copy(ri.head[:], b[i:])
+			return kept, nil
 		}
-		head, err := ri.in.Peek(5)
-		if err != nil {
-			if len(head) > 0 && errors.Is(err, io.EOF) {
-				err = io.ErrUnexpectedEOF
+		size := 1 + int(binary.BigEndian.Uint32(b[i+1:]))
+		if size < len(ri.head) {
+			return kept, errDesync
+		}
+		ri.body, ri.drop = size, false
+		if kind := b[i]; kind == 'E' || ri.answered < len(ri.expected) {
+			if ri.drop, err = ri.answer(kind); err != nil {
+				return kept, err
 			}
-			return n, err
-		}
-		size := 1 + int(be32(head[1:]))
-		if size < 5 {
-			return n, errDesync
-		}
-		drop, err := ri.answer(head[0])
-		if err != nil {
-			return n, err
-		}
-		if !drop {
-			ri.body = size
-			continue
-		}
-		if _, err := ri.in.Discard(size); err != nil {
-			return n, err
 		}
 	}
-	return n, nil
+	return kept, nil
 }
 
 // answer looks at the type of the server's next message and says whether it answers one of ours.
@@ -221,9 +265,6 @@ func (ri *rider) answer(kind byte) (drop bool, err error) {
 			ri.prepared = false
 		}
 		ri.answered, ri.known = len(ri.expected), nil // an error undoes the settings with the statement
-		return false, nil
-	}
-	if ri.answered == len(ri.expected) {
 		return false, nil
 	}
 	want := ri.expected[ri.answered]
@@ -241,8 +282,4 @@ func (ri *rider) answer(kind byte) (drop bool, err error) {
 		ri.known = ri.values
 	}
 	return true, nil
-}
-
-func be32(b []byte) uint32 {
-	return uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
 }

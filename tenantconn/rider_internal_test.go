@@ -40,7 +40,7 @@ func types(b []byte) string {
 	var s []byte
 	for len(b) > 5 || (len(b) == 5 && b[4] == 4) {
 		s = append(s, b[0])
-		b = b[1+be32(b[1:]):]
+		b = b[1+binary.BigEndian.Uint32(b[1:]):]
 	}
 	return string(s)
 }

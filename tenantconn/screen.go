@@ -17,6 +17,9 @@ func (w Wall) screen(text string) error {
 	if sets(text) {
 		return errSettings
 	}
+	if intoTemporary(text) {
+		return errLeftBehind
+	}
 	quotes := simpleQuotes(text)
 	for rest := text; rest != ""; rest = nextStatement(rest, quotes) {
 		var word string
@@ -30,6 +33,17 @@ func (w Wall) screen(text string) error {
 			case "role", "user", "database", "system":
 				return errSettings
 			}
+		case "create":
+			switch word, more := firstWord(rest); word {
+			case "temp", "temporary", "local", "global":
+				if !containsFold(more, "on commit drop") {
+					return errLeftBehind
+				}
+			}
+		case "declare":
+			if containsFold(rest, "hold") {
+				return errLeftBehind
+			}
 		case "discard", "use", "do", "load":
 			return errSettings
 		}
@@ -38,6 +52,33 @@ func (w Wall) screen(text string) error {
 		}
 	}
 	return nil
+}
+
+var errLeftBehind = fmt.Errorf("%w: a temporary table or a cursor WITH HOLD would stay on the connection for the next tenant; "+
+	"make the table ON COMMIT DROP, in a transaction", tenancy.ErrUnconfined)
+
+// intoTemporary reports whether text may be a SELECT … INTO TEMPORARY.
+func intoTemporary(text string) bool {
+	for i := 0; i+4 < len(text); i++ {
+		if text[i]|0x20 != 'i' || !strings.EqualFold(text[i:i+4], "into") {
+			continue
+		}
+		word, rest := firstWord(text[i+4:])
+		switch word {
+		case "temp", "temporary", "local", "global":
+		default:
+			continue
+		}
+		if strings.HasPrefix(strings.TrimLeft(rest, " \t\r\n"), "(") {
+			continue // INSERT INTO temp (a, b)
+		}
+		switch next, _ := firstWord(rest); next {
+		case "values", "select", "default", "overriding", "with", "as", "":
+		default:
+			return true
+		}
+	}
+	return false
 }
 
 // simpleQuotes reports whether the quotes in text mean the same to every database: no backslashes, no dollar quotes and no

@@ -45,7 +45,9 @@ func TestNoTenant(t *testing.T) {
 		})
 		must(t, run(e.db.WithContext(as("a")))) // the control
 	}
-	for name, ctx := range map[string]context.Context{"nobody": context.Background(), "central": tenancy.Central(context.Background()), "bypass": bypass(), "a": as("a")} {
+	for name, ctx := range map[string]context.Context{
+		"nobody": context.Background(), "central": tenancy.Central(context.Background()), "bypass": bypass(), "a": as("a"),
+	} {
 		var plan Plan
 		if err := e.db.WithContext(ctx).Take(&plan, 2).Error; err != nil || plan.Name != "gold" {
 			t.Errorf("as %s: %v %v", name, plan, err)
@@ -174,7 +176,8 @@ func TestClimb(t *testing.T) {
 			"SET search_path = tenant_b", "SET LOCAL search_path TO tenant_b", "RESET search_path", "RESET ALL", "DISCARD ALL",
 			"SELECT set_config('search_path', 'tenant_b', false)", "/* */ set /* */ SEARCH_PATH = tenant_b", "SELECT 1; SET search_path = tenant_b",
 			"SET SESSION search_path = tenant_b", "ALTER ROLE app SET search_path = tenant_b", "DO $$ BEGIN PERFORM 1; END $$",
-			"SET SCHEMA 'tenant_b'", "DROP TABLE plans", "DROP TABLE IF EXISTS nothing, public.plans", "truncate tags", "CREATE TABLE IF NOT EXISTS plans(id int)", "ALTER TABLE plans ADD x int", "CREATE TABLE plans (id int)", "TRUNCATE TABLE tags",
+			"SET SCHEMA 'tenant_b'", "DROP TABLE plans", "DROP TABLE IF EXISTS nothing, public.plans", "truncate tags",
+			"CREATE TABLE IF NOT EXISTS plans(id int)", "ALTER TABLE plans ADD x int", "CREATE TABLE plans (id int)", "TRUNCATE TABLE tags",
 		} {
 			if err := e.db.WithContext(as("a")).Exec(q).Error; !errors.Is(err, tenancy.ErrUnconfined) {
 				t.Errorf("%s: %v", q, err)

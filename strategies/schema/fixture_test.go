@@ -205,7 +205,8 @@ func (e *env) dump(schema string, tables ...string) string {
 	var b strings.Builder
 	for _, table := range tables {
 		fmt.Fprintf(&b, "%s: %s\n", table, e.query(fmt.Sprintf("SELECT coalesce(string_agg(x::text, ' ' ORDER BY x::text), '') FROM "+
-			"(SELECT to_jsonb(t) - 'created_at' - 'updated_at' || jsonb_build_object('deleted_at', to_jsonb(t)->>'deleted_at' IS NOT NULL) AS x FROM %s.%s t) q", schema, table)))
+			"(SELECT to_jsonb(t) - 'created_at' - 'updated_at' || jsonb_build_object('deleted_at', to_jsonb(t)->>'deleted_at' IS NOT NULL) "+
+			"AS x FROM %s.%s t) q", schema, table)))
 	}
 	return b.String()
 }
@@ -221,7 +222,8 @@ func (e *env) query(q string) (s string) {
 // tables lists what stands in a schema.
 func (e *env) tables(schema string) string {
 	e.Helper()
-	return e.query("SELECT coalesce(string_agg(relname, ' ' ORDER BY relname), '') FROM pg_class WHERE relkind IN ('r','v','p') AND relnamespace = to_regnamespace('" + schema + "')")
+	return e.query("SELECT coalesce(string_agg(relname, ' ' ORDER BY relname), '') FROM pg_class " +
+		"WHERE relkind IN ('r', 'v', 'p') AND relnamespace = to_regnamespace('" + schema + "')")
 }
 
 // untouched runs f and fails if anything of tenant b, or a shared schema, is another than before.

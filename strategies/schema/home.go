@@ -85,19 +85,18 @@ func (s *Strategy) Deprovision(ctx context.Context, id tenancy.ID) error {
 	return s.deprovisionPostgres(ctx, h, id, name)
 }
 
-// inTransaction runs f in a transaction outside the tenants.
-func (h home) inTransaction(ctx context.Context, why string, f func(context.Context, *sql.Tx) error) error {
+// inTransaction runs f in a transaction of the context.
+func (h home) inTransaction(ctx context.Context, f func(*sql.Tx) error) error {
 	pool, err := h.db.DB()
 	if err != nil {
 		return err
 	}
-	ctx = tenancy.Bypass(ctx, why)
 	tx, err := pool.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback()
-	if err := f(ctx, tx); err != nil {
+	if err := f(tx); err != nil {
 		return err
 	}
 	return tx.Commit()
@@ -117,5 +116,6 @@ func (h home) migrate(ctx context.Context, id tenancy.ID, on gorm.ConnPool) erro
 
 // foreign is ErrForeign with what to do.
 func foreign(what, name, adopt string) error {
-	return fmt.Errorf("%w: %s %q; choose another id, or if it holds this tenant adopt it with: %s", ErrForeign, what, name, adopt)
+	return fmt.Errorf("%w: %s %q; choose another id, or if it holds this tenant adopt it with: %s",
+		ErrForeign, what, name, adopt)
 }

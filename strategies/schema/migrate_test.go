@@ -64,7 +64,8 @@ func TestFleet(t *testing.T) {
 			e := newEnv(t, mode)
 			pool, _ := e.db.DB()
 			pool.SetMaxOpenConns(1) // all on the connection that has the plans
-			e.exec("ALTER TABLE tenant_b.polls ADD COLUMN extra text; ALTER TABLE tenant_b.choices ADD COLUMN a int, DROP COLUMN votes, ADD COLUMN votes bigint DEFAULT 7")
+			e.exec("ALTER TABLE tenant_b.polls ADD COLUMN extra text")
+			e.exec("ALTER TABLE tenant_b.choices ADD COLUMN a int, DROP COLUMN votes, ADD COLUMN votes bigint DEFAULT 7")
 			for i := range 12 {
 				for _, id := range []tenancy.ID{"a", "b"} {
 					for name, db := range map[string]*gorm.DB{"": e.db, "prepared": e.db.Session(&gorm.Session{PrepareStmt: true})} {

@@ -13,7 +13,10 @@ import (
 )
 
 // markTable is the table in a tenant's database that says who made it and how far that came.
-const markTable = "tenancy_tenant"
+const (
+	markTable   = "tenancy_tenant"
+	markColumns = "(id VARCHAR(63) PRIMARY KEY, state VARCHAR(10) NOT NULL)"
+)
 
 // centralDatabase asks a pool that is not confined yet for the database of its DSN.
 func centralDatabase(pool *sql.DB) (string, error) {
@@ -80,14 +83,14 @@ const (
 // its mark leaves it so.
 func stateOf(ctx context.Context, conn *sql.Conn, id tenancy.ID, name string) (state string, err error) {
 	var tables, marks int
-	err = conn.QueryRowContext(ctx, "SELECT COUNT(*), COUNT(CASE WHEN TABLE_NAME = ? THEN 1 END) FROM information_schema.TABLES WHERE TABLE_SCHEMA = ?",
-		markTable, name).Scan(&tables, &marks)
+	err = conn.QueryRowContext(ctx, `SELECT COUNT(*), COUNT(CASE WHEN TABLE_NAME = ? THEN 1 END)
+FROM information_schema.TABLES WHERE TABLE_SCHEMA = ?`, markTable, name).Scan(&tables, &marks)
 	if err != nil || tables == 0 {
 		return absent, err
 	}
-	adopt := fmt.Sprintf("CREATE TABLE %s (id VARCHAR(63) PRIMARY KEY, state VARCHAR(10) NOT NULL) SELECT '%s' id, '%s' state", markOf(name), id, ready)
 	if marks == 0 {
-		return absent, foreign("database", name, adopt)
+		return absent, foreign("database", name, fmt.Sprintf("CREATE TABLE %s %s SELECT '%s' id, '%s' state",
+			markOf(name), markColumns, id, ready))
 	}
 	var owner string
 	err = conn.QueryRowContext(ctx, "SELECT id, state FROM "+markOf(name)).Scan(&owner, &state)
@@ -97,7 +100,7 @@ func stateOf(ctx context.Context, conn *sql.Conn, id tenancy.ID, name string) (s
 	case err != nil:
 		return absent, err
 	case owner != string(id):
-		return absent, foreign("database", name, "the database of another prefix and id")
+		return absent, foreign("database", name, fmt.Sprintf("UPDATE %s SET id = '%s'", markOf(name), id))
 	}
 	return state, nil
 }
@@ -107,14 +110,14 @@ func markOf(name string) string { return backquote(name) + "." + markTable }
 // makeDatabase makes an empty database with the character set of the central one, and its mark.
 func makeDatabase(ctx context.Context, conn *sql.Conn, id tenancy.ID, name, central string) error {
 	var charset, collation string
-	err := conn.QueryRowContext(ctx, "SELECT DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?",
-		central).Scan(&charset, &collation)
+	err := conn.QueryRowContext(ctx, `SELECT DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME
+FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?`, central).Scan(&charset, &collation)
 	if err != nil {
 		return err
 	}
 	for _, statement := range []string{
 		"CREATE DATABASE IF NOT EXISTS " + backquote(name) + " CHARACTER SET " + charset + " COLLATE " + collation,
-		"CREATE TABLE IF NOT EXISTS " + markOf(name) + " (id VARCHAR(63) PRIMARY KEY, state VARCHAR(10) NOT NULL)",
+		"CREATE TABLE IF NOT EXISTS " + markOf(name) + " " + markColumns,
 		"INSERT INTO " + markOf(name) + " VALUES ('" + string(id) + "', '" + making + "')", // an id needs no quoting
 	} {
 		if _, err := conn.ExecContext(ctx, statement); err != nil {
@@ -131,8 +134,8 @@ func (h home) deprovisionMySQL(ctx context.Context, id tenancy.ID, name string) 
 			return err
 		}
 		var outside int
-		err = conn.QueryRowContext(ctx, "SELECT COUNT(*) FROM information_schema.KEY_COLUMN_USAGE WHERE REFERENCED_TABLE_SCHEMA = ? AND TABLE_SCHEMA <> ?",
-			name, name).Scan(&outside)
+		err = conn.QueryRowContext(ctx, `SELECT COUNT(*) FROM information_schema.KEY_COLUMN_USAGE
+WHERE REFERENCED_TABLE_SCHEMA = ? AND TABLE_SCHEMA <> ?`, name, name).Scan(&outside)
 		if err != nil {
 			return err
 		}
@@ -167,8 +170,8 @@ func dropDatabase(ctx context.Context, conn *sql.Conn, name string) error {
 
 // tablesOf returns a statement for each table and view but the mark.
 func tablesOf(ctx context.Context, conn *sql.Conn, name string) (drops []string, err error) {
-	rows, err := conn.QueryContext(ctx, "SELECT TABLE_NAME, TABLE_TYPE = 'VIEW' FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME <> ?",
-		name, markTable)
+	rows, err := conn.QueryContext(ctx, `SELECT TABLE_NAME, TABLE_TYPE = 'VIEW'
+FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME <> ?`, name, markTable)
 	if err != nil {
 		return nil, err
 	}

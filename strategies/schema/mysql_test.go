@@ -107,7 +107,8 @@ func (m *maria) open(dsn string, config gorm.Config, strategy *schema.Strategy) 
 	if strategy == nil {
 		return db, nil
 	}
-	return db, db.Use(tenancy.New(strategy, tenancy.OwnedModels(mariaOwned...), tenancy.CentralModels(&Rate{}), tenancy.Logger(slog.New(slog.DiscardHandler))))
+	return db, db.Use(tenancy.New(strategy, tenancy.OwnedModels(mariaOwned...), tenancy.CentralModels(&Rate{}),
+		tenancy.Logger(slog.New(slog.DiscardHandler))))
 }
 
 func newMaria(t testing.TB, config gorm.Config) *maria {
@@ -246,7 +247,10 @@ var mariaOperations = []operation{
 		m := db.Migrator()
 		columns, err := m.ColumnTypes(&Ballot{})
 		tables, _ := m.GetTables()
-		return []any{m.HasTable(&Ballot{}), m.HasTable("elsewhere"), m.HasColumn(&Ballot{}, "title"), m.HasIndex(&Ballot{}, "Title"), len(columns), len(tables) > 3}, err
+		return []any{
+			m.HasTable(&Ballot{}), m.HasTable("elsewhere"), m.HasColumn(&Ballot{}, "title"), m.HasIndex(&Ballot{}, "Title"),
+			len(columns), len(tables) > 3,
+		}, err
 	}},
 	{"create", func(db *gorm.DB) (any, error) {
 		v := Ballot{Title: "a-new", RateID: ptr(uint(2)), Options: []Option{{Text: "a-x"}}, Members: []Member{{Name: "a-cy"}}}
@@ -270,7 +274,8 @@ var mariaOperations = []operation{
 	}},
 	{"transaction", func(db *gorm.DB) (any, error) {
 		return nil, db.Transaction(func(tx *gorm.DB) error {
-			err := errors.Join(tx.Create(&Member{Name: "a-tx"}).Error, tx.Take(&Rate{}, 1).Error, tx.SavePoint("s").Error, tx.Create(&Member{Name: "a-un"}).Error, tx.RollbackTo("s").Error)
+			err := errors.Join(tx.Create(&Member{Name: "a-tx"}).Error, tx.Take(&Rate{}, 1).Error, tx.SavePoint("s").Error,
+				tx.Create(&Member{Name: "a-un"}).Error, tx.RollbackTo("s").Error)
 			return errors.Join(err, tx.Model(&Option{}).Where("id = 2").Update("text", "a-tx").Error)
 		})
 	}},
@@ -384,7 +389,8 @@ func TestMariaVerify(t *testing.T) {
 	}
 	db, err := m.open(m.dsn, gorm.Config{}, nil)
 	must(t, err)
-	if err := db.Use(tenancy.New(schema.New(), tenancy.CentralModels(&Stray{}))); !errors.Is(err, tenancy.ErrUnsupported) || !strings.Contains(err.Error(), m.name+".strays") {
+	err = db.Use(tenancy.New(schema.New(), tenancy.CentralModels(&Stray{})))
+	if !errors.Is(err, tenancy.ErrUnsupported) || !strings.Contains(err.Error(), m.name+".strays") {
 		t.Error(err)
 	}
 }

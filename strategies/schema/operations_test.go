@@ -64,7 +64,8 @@ var reads = []operation{
 	}},
 	{"join text", func(db *gorm.DB) (any, error) {
 		return found(func(v *[]string) *gorm.DB {
-			return db.Model(&Choice{}).Joins("JOIN polls p ON p.id = choices.poll_id LEFT JOIN plans ON plans.id = p.plan_id").Order("1").Pluck("p.title || text || coalesce(plans.name, '')", v)
+			tx := db.Model(&Choice{}).Joins("JOIN polls p ON p.id = choices.poll_id LEFT JOIN plans ON plans.id = p.plan_id")
+			return tx.Order("1").Pluck("p.title || text || coalesce(plans.name, '')", v)
 		})
 	}},
 	{"sub-query", func(db *gorm.DB) (any, error) {
@@ -194,7 +195,10 @@ var reads = []operation{
 
 var writes = []operation{
 	{"create", func(db *gorm.DB) (any, error) {
-		poll := Poll{Title: "a-new", Choices: []Choice{{Text: "a-c1"}, {Text: "a-c2"}}, Voters: []Voter{{Name: "a-cy"}}, Tags: []Tag{{ID: 2}}, PlanID: ptr(uint(2))}
+		poll := Poll{
+			Title: "a-new", PlanID: ptr(uint(2)), Choices: []Choice{{Text: "a-c1"}, {Text: "a-c2"}},
+			Voters: []Voter{{Name: "a-cy"}}, Tags: []Tag{{ID: 2}},
+		}
 		err := db.Create(&poll).Error
 		return poll, err
 	}},

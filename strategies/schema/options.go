@@ -25,7 +25,8 @@ func Shared(schemas ...string) Option {
 // Roles gives each tenant on PostgreSQL a role without login, named as its schema, that rides along with the search_path,
 // so that the database refuses even SELECT ... FROM other_tenant.polls. It may read and write rows in its schema, and has
 // the privileges given here on central tables: SELECT (the default), INSERT, UPDATE, DELETE. It may not create or change
-// tables: see [AsOwner]. The role of the DSN must be allowed to create roles (CREATEROLE) where [Strategy.Provision] is called.
+// tables: see [AsOwner]. The role of the DSN must be allowed to create roles (CREATEROLE) where [Strategy.Provision] is
+// called.
 //
 // Provision makes the roles: call it for tenants that were provisioned without. Central tables created later, by another
 // role than Provision used, are granted by hand to the group of all tenants, the prefix followed by "shared".

@@ -15,13 +15,14 @@ func mark(id tenancy.ID) string { return "tenancy:" + string(id) }
 
 func (s *Strategy) provisionPostgres(ctx context.Context, h home, id tenancy.ID, name string) error {
 	var script string
-	err := h.inTransaction(ctx, "schema.Provision", func(ctx context.Context, tx *sql.Tx) error {
+	ctx = AsOwner(tenancy.WithTenant(ctx, id)) // in the tenant's search_path, as whoever may create
+	err := h.inTransaction(ctx, func(tx *sql.Tx) error {
 		exists, err := schemaOf(ctx, tx, id, name)
 		if err != nil {
 			return err
 		}
 		if !exists {
-			if script, err = s.build(ctx, tx, h, id, name); err != nil {
+			if script, err = build(ctx, tx, h, id, name); err != nil {
 				return err
 			}
 		}
@@ -38,14 +39,16 @@ func (s *Strategy) provisionPostgres(ctx context.Context, h home, id tenancy.ID,
 	return err
 }
 
-// schemaOf waits for others who work on the schema and reports whether it exists as this tenant's.
+// schemaOf waits for others who work on the schema and reports whether it exists as this tenant's. It may be a stranger's,
+// and first in the search_path: what it calls is named in full.
 func schemaOf(ctx context.Context, tx *sql.Tx, id tenancy.ID, name string) (exists bool, err error) {
 	if err := lock(ctx, tx, name); err != nil {
 		return false, err
 	}
 	// A statement of its own: its snapshot must be younger than the lock.
 	var comment sql.NullString
-	err = tx.QueryRowContext(ctx, "SELECT obj_description(oid, 'pg_namespace') FROM pg_catalog.pg_namespace WHERE nspname = $1", name).Scan(&comment)
+	err = tx.QueryRowContext(ctx, `SELECT pg_catalog.obj_description(oid, 'pg_namespace')
+FROM pg_catalog.pg_namespace WHERE nspname OPERATOR(pg_catalog.=) $1`, name).Scan(&comment)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return false, nil
@@ -59,14 +62,13 @@ func schemaOf(ctx context.Context, tx *sql.Tx, id tenancy.ID, name string) (exis
 
 // lock holds a name to the end of the transaction.
 func lock(ctx context.Context, tx *sql.Tx, name string) error {
-	_, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(hashtextextended("+text("tenancy schema "+name)+", 0))")
+	_, err := tx.ExecContext(ctx, "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended("+text("tenancy schema "+name)+", 0))")
 	return err
 }
 
 // build makes the schema and its tables. It returns the recorded DDL when there was none yet.
-func (s *Strategy) build(ctx context.Context, tx *sql.Tx, h home, id tenancy.ID, name string) (script string, err error) {
-	tail, _ := s.paths()
-	head := fmt.Sprintf("CREATE SCHEMA %[1]s;\nCOMMENT ON SCHEMA %[1]s IS %[2]s;\nSET LOCAL search_path = %[1]s%[3]s;\n", quote(name), text(mark(id)), tail)
+func build(ctx context.Context, tx *sql.Tx, h home, id tenancy.ID, name string) (script string, err error) {
+	head := fmt.Sprintf("CREATE SCHEMA %[1]s;\nCOMMENT ON SCHEMA %[1]s IS %[2]s;\n", quote(name), text(mark(id)))
 	if _, err := tx.ExecContext(ctx, head+h.script); err != nil || h.script != "" {
 		return "", err
 	}
@@ -78,7 +80,8 @@ func (s *Strategy) build(ctx context.Context, tx *sql.Tx, h home, id tenancy.ID,
 }
 
 func (s *Strategy) deprovisionPostgres(ctx context.Context, h home, id tenancy.ID, name string) error {
-	return h.inTransaction(ctx, "schema.Deprovision", func(ctx context.Context, tx *sql.Tx) error {
+	ctx = tenancy.Bypass(ctx, "schema.Deprovision")
+	return h.inTransaction(ctx, func(tx *sql.Tx) error {
 		exists, err := schemaOf(ctx, tx, id, name)
 		if err != nil {
 			return err
@@ -114,7 +117,8 @@ func dropSchema(ctx context.Context, tx *sql.Tx, name string) error {
 		return err
 	}
 	if len(outside) > 0 {
-		return fmt.Errorf("%w: outside the schema %q depend on it: %s; drop them first", ErrForeign, name, strings.Join(outside, "; "))
+		return fmt.Errorf("%w: outside the schema %q depend on it: %s; drop them first",
+			ErrForeign, name, strings.Join(outside, "; "))
 	}
 	_, err = tx.ExecContext(ctx, "DROP SCHEMA "+quote(name)+" CASCADE")
 	return err
@@ -128,10 +132,14 @@ const dependents = `WITH ns AS (SELECT oid, nspname FROM pg_namespace WHERE nspn
 	UNION ALL SELECT 'pg_type'::regclass, t.oid FROM pg_type t, ns WHERE typnamespace = ns.oid
 	UNION ALL SELECT 'pg_proc'::regclass, p.oid FROM pg_proc p, ns WHERE pronamespace = ns.oid
 	UNION ALL SELECT 'pg_constraint'::regclass, c.oid FROM pg_constraint c, ns WHERE connamespace = ns.oid
-	UNION ALL SELECT 'pg_rewrite'::regclass, r.oid FROM pg_rewrite r JOIN pg_class c ON c.oid = ev_class, ns WHERE relnamespace = ns.oid
-	UNION ALL SELECT 'pg_attrdef'::regclass, d.oid FROM pg_attrdef d JOIN pg_class c ON c.oid = adrelid, ns WHERE relnamespace = ns.oid
-	UNION ALL SELECT 'pg_trigger'::regclass, t.oid FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid, ns WHERE relnamespace = ns.oid
-	UNION ALL SELECT 'pg_policy'::regclass, p.oid FROM pg_policy p JOIN pg_class c ON c.oid = polrelid, ns WHERE relnamespace = ns.oid
+	UNION ALL SELECT 'pg_rewrite'::regclass, r.oid FROM pg_rewrite r JOIN pg_class c ON c.oid = ev_class, ns
+		WHERE relnamespace = ns.oid
+	UNION ALL SELECT 'pg_attrdef'::regclass, d.oid FROM pg_attrdef d JOIN pg_class c ON c.oid = adrelid, ns
+		WHERE relnamespace = ns.oid
+	UNION ALL SELECT 'pg_trigger'::regclass, t.oid FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid, ns
+		WHERE relnamespace = ns.oid
+	UNION ALL SELECT 'pg_policy'::regclass, p.oid FROM pg_policy p JOIN pg_class c ON c.oid = polrelid, ns
+		WHERE relnamespace = ns.oid
 )
 SELECT DISTINCT pg_describe_object(d.classid, d.objid, 0) FROM pg_depend d
 	JOIN inside i ON i.classid = d.refclassid AND i.objid = d.refobjid, ns, LATERAL pg_identify_object(d.classid, d.objid, 0) o

@@ -19,7 +19,8 @@ import (
 func (e *env) shape(name string) string {
 	e.Helper()
 	all := e.query(strings.ReplaceAll(`SELECT coalesce(string_agg(x, E'\n'), '') FROM (
-	SELECT format('%s.%s %s %s %s %s', table_name, column_name, data_type, is_nullable, column_default, col_description(('"$".' || quote_ident(table_name))::regclass, ordinal_position)) AS x
+	SELECT format('%s.%s %s %s %s %s', table_name, column_name, data_type, is_nullable, column_default,
+			col_description(('"$".' || quote_ident(table_name))::regclass, ordinal_position)) AS x
 		FROM information_schema.columns WHERE table_schema = '$'
 	UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = '$'
 	UNION ALL SELECT conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = to_regnamespace('"$"')
@@ -98,7 +99,8 @@ func TestProvisionCrash(t *testing.T) {
 			return shape != ""
 		}},
 		{"deprovision", e.strategy.Deprovision, func(id string) bool {
-			return e.query("SELECT (SELECT count(*) FROM pg_namespace WHERE nspname = '"+e.prefix+id+"') + (SELECT count(*) FROM pg_roles WHERE rolname = '"+e.prefix+id+"')") == "0"
+			return e.query("SELECT (SELECT count(*) FROM pg_namespace WHERE nspname = x) + (SELECT count(*) FROM pg_roles WHERE rolname = x) "+
+				"FROM (SELECT '"+e.prefix+id+"'::name) q(x)") == "0"
 		}},
 	} {
 		crashes := 0
@@ -172,7 +174,9 @@ func TestForeign(t *testing.T) {
 		"no mark":        "CREATE SCHEMA tenant_x; CREATE TABLE tenant_x.polls (id int)",
 		"empty":          "CREATE SCHEMA tenant_x",
 		"another tenant": "CREATE SCHEMA tenant_x; COMMENT ON SCHEMA tenant_x IS 'tenancy:y'",
-		"another use":    "CREATE SCHEMA tenant_x; COMMENT ON SCHEMA tenant_x IS 'reports'",
+		"stranger's function": "CREATE SCHEMA tenant_x; GRANT USAGE ON SCHEMA tenant_x TO PUBLIC; " +
+			"CREATE FUNCTION tenant_x.obj_description(oid, text) RETURNS text LANGUAGE sql AS $$ SELECT 'tenancy:x'::text $$",
+		"another use": "CREATE SCHEMA tenant_x; COMMENT ON SCHEMA tenant_x IS 'reports'",
 	} {
 		e.exec(prepare)
 		before := e.shape("tenant_x")
@@ -196,11 +200,13 @@ func TestDependents(t *testing.T) {
 	e := newEnv(t, setup{})
 	inside := `SET ROLE app; CREATE VIEW tenant_b.v AS SELECT * FROM tenant_b.polls; CREATE TYPE tenant_b.mood AS ENUM ('x');
 CREATE FUNCTION tenant_b.f(tenant_b.mood) RETURNS SETOF tenant_b.polls LANGUAGE sql AS 'SELECT * FROM tenant_b.polls';
-CREATE TABLE tenant_b.p (id int, m tenant_b.mood DEFAULT 'x', CHECK (id > 0)) PARTITION BY RANGE (id); CREATE TABLE tenant_b.p1 PARTITION OF tenant_b.p DEFAULT;
+CREATE TABLE tenant_b.p (id int, m tenant_b.mood DEFAULT 'x', CHECK (id > 0)) PARTITION BY RANGE (id);
+CREATE TABLE tenant_b.p1 PARTITION OF tenant_b.p DEFAULT;
 CREATE MATERIALIZED VIEW tenant_b.m AS SELECT * FROM tenant_b.v; CREATE DOMAIN tenant_b.d AS text CHECK (value <> ''); CREATE SEQUENCE tenant_b.s;
 CREATE POLICY y ON tenant_b.polls USING (true); CREATE RULE r AS ON INSERT TO tenant_b.v DO INSTEAD NOTHING;
 CREATE FUNCTION tenant_b.t() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
-CREATE TRIGGER t BEFORE INSERT ON tenant_b.polls FOR EACH ROW EXECUTE FUNCTION tenant_b.t(); CREATE STATISTICS tenant_b.st ON id, title FROM tenant_b.polls;
+CREATE TRIGGER t BEFORE INSERT ON tenant_b.polls FOR EACH ROW EXECUTE FUNCTION tenant_b.t();
+CREATE STATISTICS tenant_b.st ON id, title FROM tenant_b.polls;
 CREATE OPERATOR tenant_b.=== (LEFTARG = int, RIGHTARG = int, FUNCTION = int4eq); CREATE COLLATION tenant_b.co FROM "C"; RESET ROLE`
 	e.exec(inside)
 	for what, undo := range map[string]string{
@@ -243,7 +249,9 @@ CREATE OPERATOR tenant_b.=== (LEFTARG = int, RIGHTARG = int, FUNCTION = int4eq);
 func TestProvisionRefused(t *testing.T) {
 	t.Parallel()
 	e := bare(t, setup{options: []schema.Option{schema.Prefix(""), schema.Shared("public", "reports")}})
-	for _, id := range []tenancy.ID{"", "public", "pg_catalog", "information_schema", "Reports", "reports", "a.b", "a\"b", tenancy.ID(strings.Repeat("x", 64))} {
+	for _, id := range []tenancy.ID{
+		"", "public", "pg_catalog", "information_schema", "Reports", "reports", "a.b", "a\"b", tenancy.ID(strings.Repeat("x", 64)),
+	} {
 		for _, run := range []func(context.Context, tenancy.ID) error{e.strategy.Provision, e.strategy.Deprovision} {
 			if err := run(context.Background(), id); !errors.Is(err, tenancy.ErrInvalidID) {
 				t.Errorf("%q: %v", id, err)

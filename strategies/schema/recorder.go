@@ -9,7 +9,7 @@ import (
 )
 
 // recorder is a transaction under GORM that writes down what changes the schema. GORM acts for the tenant; the
-// transaction was begun outside the tenants, so every statement gets its context.
+// transaction was begun as the owner, so every statement gets its context.
 type recorder struct {
 	*sql.Tx
 	ctx        context.Context // of the transaction

@@ -30,7 +30,8 @@ GRANT USAGE ON SCHEMA %[1]s TO %[1]s;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %[1]s TO %[1]s;
 GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA %[1]s TO %[1]s;
 ALTER DEFAULT PRIVILEGES IN SCHEMA %[1]s GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO %[1]s;
-ALTER DEFAULT PRIVILEGES IN SCHEMA %[1]s GRANT USAGE, SELECT ON SEQUENCES TO %[1]s`, quote(name), quote(s.group()), text(mark)))
+ALTER DEFAULT PRIVILEGES IN SCHEMA %[1]s GRANT USAGE, SELECT ON SEQUENCES TO %[1]s`,
+		quote(name), quote(s.group()), text(mark)))
 	return err
 }
 
@@ -66,8 +67,9 @@ func (s *Strategy) grantGroup(ctx context.Context, tx *sql.Tx) error {
 			}
 			fmt.Fprintf(&b, ";\nGRANT %s ON %s TO %s", privileges, t.name, quote(group))
 		}
-		fmt.Fprintf(&b, ";\nALTER DEFAULT PRIVILEGES IN SCHEMA %s GRANT %s ON TABLES TO %s", quote(name), on, quote(group))
-		fmt.Fprintf(&b, ";\nALTER DEFAULT PRIVILEGES IN SCHEMA %s GRANT USAGE, SELECT ON SEQUENCES TO %s", quote(name), quote(group))
+		fmt.Fprintf(&b, `;
+ALTER DEFAULT PRIVILEGES IN SCHEMA %[1]s GRANT %[2]s ON TABLES TO %[3]s;
+ALTER DEFAULT PRIVILEGES IN SCHEMA %[1]s GRANT USAGE, SELECT ON SEQUENCES TO %[3]s`, quote(name), on, quote(group))
 	}
 	_, err = tx.ExecContext(ctx, b.String())
 	return err
@@ -107,7 +109,8 @@ func roleOf(ctx context.Context, tx *sql.Tx, role, owner string) (exists bool, m
 	}
 	mark = "tenancy:" + database + ":" + owner
 	var comment sql.NullString
-	err = tx.QueryRowContext(ctx, "SELECT shobj_description(oid, 'pg_authid') FROM pg_catalog.pg_roles WHERE rolname = $1", role).Scan(&comment)
+	err = tx.QueryRowContext(ctx, "SELECT shobj_description(oid, 'pg_authid') FROM pg_catalog.pg_roles WHERE rolname = $1",
+		role).Scan(&comment)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return false, mark, nil
@@ -121,7 +124,8 @@ func roleOf(ctx context.Context, tx *sql.Tx, role, owner string) (exists bool, m
 
 func mayCreateRoles(ctx context.Context, tx *sql.Tx) error {
 	var may bool
-	err := tx.QueryRowContext(ctx, "SELECT rolsuper OR rolcreaterole FROM pg_catalog.pg_roles WHERE rolname = current_user").Scan(&may)
+	err := tx.QueryRowContext(ctx,
+		"SELECT rolsuper OR rolcreaterole FROM pg_catalog.pg_roles WHERE rolname = current_user").Scan(&may)
 	if err == nil && !may {
 		return errors.New("schema: Roles: the role of the DSN may not create roles; as a superuser: ALTER ROLE … CREATEROLE")
 	}

@@ -51,7 +51,8 @@ func denied(t *testing.T, e *env) {
 		for _, q := range []string{
 			"SELECT * FROM " + other + "polls", "INSERT INTO " + other + "voters (name) VALUES ('a')", "UPDATE " + other + "polls SET title = 'a'",
 			"DELETE FROM " + other + "notes", "TRUNCATE " + other + "notes", "SELECT nextval('" + other + "polls_id_seq')",
-			"CREATE TABLE " + other + "loot (id int)", "CREATE TABLE loot (id int)", "CREATE TABLE public.loot (id int)", "DROP TABLE polls", "ALTER TABLE polls ADD x int",
+			"CREATE TABLE " + other + "loot (id int)", "CREATE TABLE loot (id int)", "CREATE TABLE public.loot (id int)",
+			"DROP SCHEMA " + e.prefix + "b CASCADE", "DROP TABLE polls", "ALTER TABLE polls ADD x int",
 			"SELECT 1 FROM " + other + "polls FOR UPDATE", "COMMENT ON TABLE " + other + "polls IS 'x'", "GRANT SELECT ON polls TO PUBLIC",
 			"WITH x AS (SELECT * FROM " + other + "polls) SELECT * FROM x", "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
 		} {
@@ -67,17 +68,26 @@ func denied(t *testing.T, e *env) {
 				}
 			}
 		}
-		for _, q := range []string{"RESET ROLE", "SET ROLE " + e.prefix + "b", "SET LOCAL ROLE none", "SET SESSION AUTHORIZATION DEFAULT", "SELECT set_config('role', 'none', false)"} {
+		for _, q := range []string{
+			"RESET ROLE", "SET ROLE " + e.prefix + "b", "SET LOCAL ROLE none", "SET SESSION AUTHORIZATION DEFAULT",
+			"SELECT set_config('role', 'none', false)",
+		} {
 			if err := a.Exec(q).Error; !errors.Is(err, tenancy.ErrUnconfined) {
 				t.Errorf("%s: %v", q, err)
 			}
 		}
 	})
-	must(t, a.Exec("CREATE TEMP TABLE kept AS SELECT title FROM polls").Error)
+	if err := a.Exec("CREATE TEMP TABLE kept AS SELECT title FROM polls").Error; !errors.Is(err, tenancy.ErrUnconfined) {
+		t.Errorf("a temporary table that stays on the connection: %v", err)
+	}
+	must(t, a.Transaction(func(tx *gorm.DB) error {
+		return tx.Exec("CREATE TEMP TABLE kept ON COMMIT DROP AS SELECT title FROM polls").Error
+	}))
 	if err := e.db.WithContext(as("b")).Raw("SELECT title FROM kept").Scan(&[]string{}).Error; err == nil {
 		t.Error("b read a's temporary table")
 	}
-	if got := e.query("SELECT coalesce(string_agg(relacl::text, ' '), '') FROM pg_class WHERE relname = 'polls'"); strings.Contains(got, "{=r") || strings.Contains(got, ",=r") {
+	got := e.query("SELECT coalesce(string_agg(relacl::text, ' '), '') FROM pg_class WHERE relname = 'polls'")
+	if strings.Contains(got, "{=r") || strings.Contains(got, ",=r") {
 		t.Error("everybody may read: " + got)
 	}
 	var n int

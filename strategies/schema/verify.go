@@ -19,8 +19,8 @@ func (s *Strategy) Verify(db *gorm.DB, p *tenancy.Plugin) error {
 	for _, t := range p.OwnedTables() {
 		owned = append(owned, t.Name)
 		if table := t.Name; strings.Contains(table, ".") {
-			return fmt.Errorf("%w: %q is owned, but its name says where it is: take the schema out of TableName, the connection adds the tenant's",
-				tenancy.ErrUnconfined, table)
+			return fmt.Errorf("%w: %q is owned, but its name says where it is: take the schema out of TableName, "+
+				"the connection adds the tenant's", tenancy.ErrUnconfined, table)
 		}
 	}
 	if err := s.settle(p); err != nil {
@@ -49,16 +49,20 @@ func (s *Strategy) verifyPostgres(ctx context.Context, tx *sql.Tx, owned []strin
 	names := strings.Join(owned, separator)
 	err := none(ctx, tx, "stands in a shared schema, where every tenant would reach it", `SELECT n.nspname, c.relname
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relname = ANY (string_to_array($1, chr(31))) AND n.nspname = ANY (string_to_array($2, chr(31)))
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relname = ANY (string_to_array($1, chr(31)))
+	AND n.nspname = ANY (string_to_array($2, chr(31)))
 ORDER BY 1, 2 LIMIT 1`, names, strings.Join(s.shared, separator))
 	if err != nil {
 		return err
 	}
 	// What a connection begins with, from the DSN, the role and the database. The transaction is rolled back.
-	if _, err := tx.ExecContext(ctx, "SELECT set_config(name, reset_val, true) FROM pg_catalog.pg_settings WHERE name = 'search_path'"); err != nil {
+	_, err = tx.ExecContext(ctx,
+		"SELECT set_config(name, reset_val, true) FROM pg_catalog.pg_settings WHERE name = 'search_path'")
+	if err != nil {
 		return err
 	}
-	return none(ctx, tx, "is found by the search_path that connections begin with (of the DSN, the role or the database)", `SELECT n.nspname, c.relname
+	return none(ctx, tx, "is found by the search_path that connections begin with (of the DSN, the role or the database)",
+		`SELECT n.nspname, c.relname
 FROM unnest(string_to_array($1, chr(31))) t JOIN pg_catalog.pg_class c ON c.oid = to_regclass(quote_ident(t))
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace ORDER BY 1, 2 LIMIT 1`, names)
 }
@@ -76,8 +80,8 @@ func none(ctx context.Context, tx *sql.Tx, why, query string, args ...any) error
 			return err
 		}
 		from := quote(schema) + "." + quote(table)
-		return fmt.Errorf(`%w: the owned table %s %s; if it holds one tenant's rows: ALTER TABLE %[2]s SET SCHEMA that tenant's; if it is empty: DROP TABLE %[2]s`,
-			tenancy.ErrUnconfined, from, why)
+		return fmt.Errorf("%w: the owned table %s %s; if it holds one tenant's rows: ALTER TABLE %[2]s SET SCHEMA that tenant's; "+
+			"if it is empty: DROP TABLE %[2]s", tenancy.ErrUnconfined, from, why)
 	}
 	return rows.Err()
 }
@@ -89,20 +93,21 @@ func verifyMySQL(ctx context.Context, tx *sql.Tx, owned, central []string) error
 	}
 	for _, table := range central {
 		if !strings.Contains(table, ".") {
-			return fmt.Errorf("%w: MySQL has no search_path: the central table %q is found inside a tenant only when TableName names its database, as in %q",
-				tenancy.ErrUnsupported, table, database+"."+table)
+			return fmt.Errorf("%w: MySQL has no search_path: the central table %q is found inside a tenant only when TableName "+
+				"names its database, as in %q", tenancy.ErrUnsupported, table, database+"."+table)
 		}
 	}
 	for _, table := range owned {
 		var found int
-		err := tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?", database, table).Scan(&found)
+		err := tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?",
+			database, table).Scan(&found)
 		if err != nil {
 			return err
 		}
 		if found > 0 {
 			at := backquote(database) + "." + backquote(table)
-			return fmt.Errorf("%w: the owned table %s stands in the database of the central tables; if it holds one tenant's rows: RENAME TABLE %[2]s TO that "+
-				"tenant's database; if it is empty: DROP TABLE %[2]s", tenancy.ErrUnconfined, at)
+			return fmt.Errorf("%w: the owned table %s stands in the database of the central tables; if it holds one tenant's rows: "+
+				"RENAME TABLE %[2]s TO that tenant's database; if it is empty: DROP TABLE %[2]s", tenancy.ErrUnconfined, at)
 		}
 	}
 	return nil

@@ -22,22 +22,26 @@ import (
 // TestVerify: db.Use fails where an owned table stands in everybody's reach, and says which and what to do.
 func TestVerify(t *testing.T) {
 	t.Parallel()
+	const legacy = "CREATE SCHEMA legacy; CREATE TABLE legacy.polls (id int)"
 	for name, tc := range map[string]struct {
 		prepare, params string
 		options         []schema.Option
 		pooled          bool
 		want            string // part of the error; empty: none
 	}{
-		"clean":                       {},
-		"table in public":             {prepare: "CREATE TABLE public.polls (id int)", want: `DROP TABLE "public"."polls"`},
-		"view in public":              {prepare: "CREATE VIEW public.choices AS SELECT 1", want: `"public"."choices"`},
-		"join table in public":        {prepare: "CREATE TABLE public.poll_voters (id int)", want: `"public"."poll_voters"`},
-		"table in another shared":     {prepare: `CREATE SCHEMA "Re ports"; CREATE TABLE "Re ports".notes (id int)`, options: []schema.Option{schema.Shared("public", "Re ports")}, want: `"Re ports"."notes"`},
-		"table elsewhere":             {prepare: "CREATE SCHEMA legacy; CREATE TABLE legacy.polls (id int)"},
-		"in the DSN's path":           {prepare: "CREATE SCHEMA legacy; CREATE TABLE legacy.polls (id int)", params: "&search_path=legacy", want: `"legacy"."polls"`},
-		"in the DSN's options":        {prepare: "CREATE SCHEMA legacy; CREATE TABLE legacy.polls (id int)", params: "&options=-csearch_path%3Dlegacy", want: `"legacy"."polls"`},
-		"in the database's path":      {prepare: "CREATE SCHEMA legacy; CREATE TABLE legacy.polls (id int); ALTER DATABASE $ SET search_path = legacy"},
-		"in a pooled database's path": {prepare: "CREATE SCHEMA legacy; CREATE TABLE legacy.polls (id int); ALTER DATABASE $ SET search_path = legacy", pooled: true, want: `"legacy"."polls"`},
+		"clean":                {},
+		"table in public":      {prepare: "CREATE TABLE public.polls (id int)", want: `DROP TABLE "public"."polls"`},
+		"view in public":       {prepare: "CREATE VIEW public.choices AS SELECT 1", want: `"public"."choices"`},
+		"join table in public": {prepare: "CREATE TABLE public.poll_voters (id int)", want: `"public"."poll_voters"`},
+		"table in another shared": {
+			prepare: `CREATE SCHEMA "Re ports"; CREATE TABLE "Re ports".notes (id int)`,
+			options: []schema.Option{schema.Shared("public", "Re ports")}, want: `"Re ports"."notes"`,
+		},
+		"table elsewhere":             {prepare: legacy},
+		"in the DSN's path":           {prepare: legacy, params: "&search_path=legacy", want: `"legacy"."polls"`},
+		"in the DSN's options":        {prepare: legacy, params: "&options=-csearch_path%3Dlegacy", want: `"legacy"."polls"`},
+		"in the database's path":      {prepare: legacy + "; ALTER DATABASE $ SET search_path = legacy"},
+		"in a pooled database's path": {prepare: legacy + "; ALTER DATABASE $ SET search_path = legacy", pooled: true, want: `"legacy"."polls"`},
 		"pooled":                      {pooled: true},
 		"pooled, table in public":     {prepare: "CREATE TABLE public.polls (id int)", pooled: true, want: `"public"."polls"`},
 		"schema of the role":          {prepare: "CREATE SCHEMA app AUTHORIZATION app; CREATE TABLE app.polls (id int)", pooled: true, want: `"app"."polls"`},
