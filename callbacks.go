@@ -134,6 +134,9 @@ func (p *Plugin) confine(db *gorm.DB, op string, t target) error {
 	}
 	w.updating = op == opUpdate
 	if w.siloed {
+		if op == opDelete {
+			w.completeKeys(t.model)
+		}
 		return w.keepColumn(t)
 	}
 	switch op {
