@@ -32,6 +32,9 @@ func (p *Plugin) guardCreate(db *gorm.DB) error {
 		return err
 	}
 	if w.siloed {
+		if err := w.keepConflict(t.model); err != nil {
+			return err
+		}
 		return stampAgain(t.model, stmt, a)
 	}
 	if err := w.clauses(); err != nil {
@@ -155,6 +158,23 @@ func (w *wall) judgeConflict() error {
 	if conflict.DoUpdates, err = w.assignments(nil, conflict.DoUpdates, true); err != nil {
 		return err
 	}
+	c.Expression = conflict
+	w.stmt.Clauses["ON CONFLICT"] = c
+	return nil
+}
+
+// keepConflict keeps the tenant column of a siloed tenant's rows as it is in an upsert.
+func (w *wall) keepConflict(m *model) error {
+	c := w.stmt.Clauses["ON CONFLICT"]
+	conflict, ok := c.Expression.(clause.OnConflict)
+	if !ok || !m.confined() || m.column == "" {
+		return nil
+	}
+	kept, err := w.assignments(m, conflict.DoUpdates, true)
+	if err != nil {
+		return err
+	}
+	conflict.DoUpdates = kept
 	c.Expression = conflict
 	w.stmt.Clauses["ON CONFLICT"] = c
 	return nil
