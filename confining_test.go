@@ -128,6 +128,28 @@ var (
 
 var confining = []backend{onPostgresRLS, onPostgresSchema, onMariaDBSchema}
 
+// Why routes end differently where the database holds tenants.
+const (
+	noneOfAll   = "each tenant has tables of its own, and none of all tenants"
+	notTheOwner = "under Bypass statements run as a role that owns no tables; (*shared.Strategy).Migrate changes them"
+)
+
+var (
+	notOfAll  = map[string]difference{"schema": {why: noneOfAll, refused: tenancy.ErrUnconfined}}
+	noCentral = map[string]difference{"mariadb-schema": {
+		why: "MySQL has no search path: the text has to name the central tables' database", refused: errAny}}
+	ofNobody = differsEach(difference{
+		why: "a connection that the database confines asks for whom a transaction begins", refused: tenancy.ErrNoTenant}, "rls", "schema")
+)
+
+func differsEach(d difference, keys ...string) map[string]difference {
+	each := map[string]difference{}
+	for _, key := range keys {
+		each[key] = d
+	}
+	return each
+}
+
 func rowLevelSecurity() *shared.Strategy {
 	return shared.New(shared.RowLevelSecurity(), shared.BypassRole(bypassRole))
 }
