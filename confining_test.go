@@ -137,9 +137,11 @@ const (
 var (
 	notOfAll  = map[string]difference{"schema": {why: noneOfAll, refused: tenancy.ErrUnconfined}}
 	noCentral = map[string]difference{"mariadb-schema": {
-		why: "MySQL has no search path: the text has to name the central tables' database", refused: errAny}}
+		why: "MySQL has no search path: the text has to name the central tables' database", refused: errAny,
+	}}
 	ofNobody = differsEach(difference{
-		why: "a connection that the database confines asks for whom a transaction begins", refused: tenancy.ErrNoTenant}, "rls", "schema")
+		why: "a connection that the database confines asks for whom a transaction begins", refused: tenancy.ErrNoTenant,
+	}, "rls", "schema")
 )
 
 func differsEach(d difference, keys ...string) map[string]difference {

@@ -23,8 +23,10 @@ var migratorRoutes = []route{
 		}
 		return nil
 	}, want: "true true true false true true true true false true true true true false true", differs: map[string]difference{
-		"schema": {why: "owned tables are where a tenant is",
-			want: "false false false false false true true true false true false false false false false"},
+		"schema": {
+			why:  "owned tables are where a tenant is",
+			want: "false false false false false true true true false true false false false false false",
+		},
 	}},
 	{name: "CurrentDatabase GetTables", do: func(e *env) error {
 		_ = e.a.Migrator().CurrentDatabase() // its name differs from one engine to the other

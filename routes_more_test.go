@@ -189,10 +189,14 @@ var sessionRoutes = []route{
 	}, want: "SELECT * FROM `users` WHERE `users`.`tenant_id` = \"a\" AND (age > 1 OR 1=1)", differs: map[string]difference{
 		"postgres": {why: "quotes", want: `SELECT * FROM "users" WHERE "users"."tenant_id" = 'a' AND (age > 1 OR 1=1)`},
 		"mysql":    {why: "quotes", want: "SELECT * FROM `users` WHERE `users`.`tenant_id` = 'a' AND (age > 1 OR 1=1)"},
-		"postgres-schema": {why: "no predicate, and columns are listed",
-			want: `SELECT "users"."id","users"."tenant_id","users"."name","users"."age","users"."company_id","users"."manager_id" FROM "users" WHERE age > 1 OR 1=1`},
-		"mariadb-schema": {why: "no predicate, and columns are listed",
-			want: "SELECT `users`.`id`,`users`.`tenant_id`,`users`.`name`,`users`.`age`,`users`.`company_id`,`users`.`manager_id` FROM `users` WHERE age > 1 OR 1=1"},
+		"postgres-schema": {
+			why:  "no predicate, and columns are listed",
+			want: `SELECT "users"."id","users"."tenant_id","users"."name","users"."age","users"."company_id","users"."manager_id" FROM "users" WHERE age > 1 OR 1=1`,
+		},
+		"mariadb-schema": {
+			why:  "no predicate, and columns are listed",
+			want: "SELECT `users`.`id`,`users`.`tenant_id`,`users`.`name`,`users`.`age`,`users`.`company_id`,`users`.`manager_id` FROM `users` WHERE age > 1 OR 1=1",
+		},
 	}},
 	{name: "DryRun without tenant run by hand", do: func(e *env) error {
 		stmt := e.db.Session(&gorm.Session{DryRun: true}).Find(&[]User{}).Statement
