@@ -30,6 +30,8 @@ type backend struct {
 	empty, seeded func(t *testing.T) (dsn string)
 	// schema qualifies a table in the database of a data source.
 	schema func(e *env) string
+
+	confinement
 }
 
 // The engines. PostgreSQL is spoken to in the extended protocol, with statements that pgx prepares, and in the simple one,
@@ -95,9 +97,17 @@ var (
 	backends = []backend{onSQLite, onPostgres, onPostgresSimple, onMariaDB}
 )
 
-// onEach runs a test on every backend.
+// onEach runs a test on every backend where the plugin alone holds tenants.
 func onEach(t *testing.T, test func(t *testing.T, b backend)) {
 	for _, b := range backends {
+		t.Run(b.name, func(t *testing.T) { test(t, b) })
+	}
+}
+
+// onAll runs a test also where the database holds tenants.
+func onAll(t *testing.T, test func(t *testing.T, b backend)) {
+	onEach(t, test)
+	for _, b := range confining {
 		t.Run(b.name, func(t *testing.T) { test(t, b) })
 	}
 }

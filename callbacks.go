@@ -142,6 +142,9 @@ func (p *Plugin) confine(db *gorm.DB, op string, t target) error {
 		if err := p.together(db, t); err != nil {
 			return err
 		}
+		if op == opDelete {
+			w.completeKeys(t.model)
+		}
 		return w.keepColumn(t)
 	}
 	switch op {

@@ -42,6 +42,14 @@ func (e *env) refuse(what string, err, want error) {
 	}
 }
 
+// held is refuse for what may run where the database holds tenants.
+func (e *env) held(what string, err, want error) {
+	e.Helper()
+	if e.kind == "" {
+		e.refuse(what, err, want)
+	}
+}
+
 // wants compares a raw query with what it must give.
 func (e *env) wants(q, want string) {
 	e.Helper()

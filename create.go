@@ -3,6 +3,7 @@ package tenancy
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"gorm.io/gorm"
@@ -32,6 +33,9 @@ func (p *Plugin) guardCreate(db *gorm.DB) error {
 		return err
 	}
 	if w.siloed {
+		if err := w.keepConflict(t.model); err != nil {
+			return err
+		}
 		return stampAgain(t.model, stmt, a)
 	}
 	if err := w.clauses(); err != nil {
@@ -160,6 +164,23 @@ func (w *wall) judgeConflict() error {
 	return nil
 }
 
+// keepConflict keeps the tenant column of a siloed tenant's rows as it is in an upsert.
+func (w *wall) keepConflict(m *model) error {
+	c := w.stmt.Clauses["ON CONFLICT"]
+	conflict, ok := c.Expression.(clause.OnConflict)
+	if !ok || !m.confined() || m.column == "" {
+		return nil
+	}
+	kept, err := w.assignments(m, conflict.DoUpdates, true)
+	if err != nil {
+		return err
+	}
+	conflict.DoUpdates = kept
+	c.Expression = conflict
+	w.stmt.Clauses["ON CONFLICT"] = c
+	return nil
+}
+
 // guardConflict keeps an upsert away from rows of other tenants, and refuses REPLACE.
 func (w *wall) guardConflict(t target) error {
 	if insert, ok := w.stmt.Clauses["INSERT"].Expression.(clause.Insert); ok && strings.Contains(strings.ToUpper(insert.Modifier), "REPLACE") {
@@ -278,14 +299,15 @@ func (p *Plugin) afterCreate(db *gorm.DB) {
 	}
 	conflict, _ := c.Expression.(clause.OnConflict)
 	rows := rowsOf(stmt)
-	if db.RowsAffected >= int64(len(rows)) {
+	miscounted := conflict.DoNothing && len(rows) > 1 // GORM counts rows that had their key, inserted or not
+	if db.RowsAffected >= int64(len(rows)) && !miscounted {
 		return
 	}
 	if upsert && !conflict.DoNothing && !conditional {
 		_ = db.AddError(&StatementError{Op: opCreate, Table: stmt.Table, Err: ErrTenantMismatch})
 		return
 	}
-	foreign, err := w.foreignKeys(t.model, rows)
+	foreign, err := w.foreignKeys(t.model, conflict, rows)
 	if err == nil && foreign {
 		err = ErrTenantMismatch
 	}
@@ -300,8 +322,9 @@ func ignores(stmt *gorm.Statement) bool {
 	return ok && insert.Modifier != "" && strings.Contains(strings.ToUpper(insert.Modifier), "IGNORE")
 }
 
-// foreignKeys reports whether any of the rows' primary keys is a row of another tenant, or of nobody.
-func (w *wall) foreignKeys(m *model, rows []rowValue) (bool, error) {
+// foreignKeys reports whether any of the rows' primary keys is a row of another tenant, or of nobody. Where the database
+// hides those, it is a key that is none of the tenant's own rows, which says so if the upsert asks for no other key.
+func (w *wall) foreignKeys(m *model, conflict clause.OnConflict, rows []rowValue) (bool, error) {
 	if m.schema == nil || len(m.schema.PrimaryFields) == 0 {
 		return false, nil
 	}
@@ -320,11 +343,24 @@ func (w *wall) foreignKeys(m *model, rows []rowValue) (bool, error) {
 	}
 	tenant := clause.Column{Table: clause.CurrentTable, Name: m.column}
 	var n int64
-	err = w.ask(m.schema).
-		Where(tupleIn(fieldsColumns(m.schema.PrimaryFields), keys)).
-		Where(clause.Or(clause.Neq{Column: tenant, Value: mine}, clause.Eq{Column: tenant})).
+	met := w.ask(m.schema).Where(tupleIn(fieldsColumns(m.schema.PrimaryFields), keys))
+	if w.confined {
+		err = met.Where(clause.Eq{Column: tenant, Value: mine}).Count(&n).Error
+		return onPrimaryKey(m.schema, conflict) && n < int64(len(keys)), err
+	}
+	err = met.Where(clause.Or(clause.Neq{Column: tenant, Value: mine}, clause.Eq{Column: tenant})).
 		Limit(1).Count(&n).Error
 	return n > 0, err
+}
+
+// onPrimaryKey reports whether an upsert names the columns of the primary key.
+func onPrimaryKey(s *schema.Schema, conflict clause.OnConflict) bool {
+	for _, f := range s.PrimaryFields {
+		if !slices.ContainsFunc(conflict.Columns, func(c clause.Column) bool { return c.Name == f.DBName }) {
+			return false
+		}
+	}
+	return len(conflict.Columns) == len(s.PrimaryFields)
 }
 
 func fieldsColumns(fields []*schema.Field) []clause.Column {

@@ -46,7 +46,9 @@ var engineRoutes = map[string][]route{
 		{name: "raw TABLE", do: raw("TABLE users"), refused: tenancy.ErrUnconfined},
 		{name: "raw LOAD DATA", do: exec(func(db *gorm.DB) *gorm.DB { return db.Exec("LOAD DATA INFILE '/tmp/x' INTO TABLE users") }), refused: tenancy.ErrUnconfined},
 		{name: "raw executable comment", do: raw("SELECT name FROM plans /*! UNION SELECT name FROM users */"), refused: tenancy.ErrUnconfined},
-		{name: "raw of the catalog", do: raw("SELECT table_name FROM information_schema.tables WHERE table_name = 'plans' AND table_schema = database()"), want: "[plans]"},
+		{name: "raw of the catalog", do: raw("SELECT table_name FROM information_schema.tables WHERE table_name = 'plans' AND table_schema = database()"), want: "[plans]", differs: map[string]difference{
+			"mariadb-schema": {why: "a tenant has a database of its own", want: "[]"},
+		}},
 		{name: "raw of others' statements", do: raw("SELECT info FROM information_schema.processlist"), refused: tenancy.ErrUndeclared},
 		{name: "raw of samples", do: raw("SELECT histogram FROM information_schema.column_statistics"), refused: tenancy.ErrUndeclared},
 		{name: "raw of another database", do: raw("SELECT user FROM mysql.user"), refused: tenancy.ErrUndeclared},
@@ -98,9 +100,9 @@ var engineRoutes = map[string][]route{
 }
 
 func TestEngineRoutes(t *testing.T) {
-	onEach(t, func(t *testing.T, b backend) {
+	onAll(t, func(t *testing.T, b backend) {
 		for _, r := range engineRoutes[b.dialect] {
-			t.Run(r.name, func(t *testing.T) { r.test(t, b) })
+			t.Run(r.name, func(t *testing.T) { r.on(b).test(t, b) })
 		}
 	})
 }

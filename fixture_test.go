@@ -3,6 +3,7 @@ package tenancy_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"sort"
 	"strings"
@@ -12,7 +13,6 @@ import (
 	"gorm.io/gorm/logger"
 
 	"github.com/gorm-tenancy/tenancy"
-	"github.com/gorm-tenancy/tenancy/strategies/shared"
 )
 
 // The models of the fixture. Tenants a and b own rows in every owned table; docs and lines have the same ids in both.
@@ -103,44 +103,20 @@ func bypass(why string) context.Context { return tenancy.Bypass(context.Backgrou
 
 func ptr[T any](v T) *T { return &v }
 
-// seed writes the same shape of rows for both tenants; every text of b starts with "b".
+// seed makes the tables and writes the same shape of rows for both tenants; every text of b starts with "b".
 func seed(db *gorm.DB) error {
 	if err := db.AutoMigrate(append(append([]any{}, ownedModels...), centralModels...)...); err != nil {
 		return err
 	}
-	if err := db.Create([]Plan{{1, "free"}, {2, "gold"}}).Error; err != nil {
-		return err
-	}
-	if err := db.Create([]Tag{{1, "red"}, {2, "blue"}}).Error; err != nil {
+	return seedRows(db)
+}
+
+func seedRows(db *gorm.DB) error {
+	if err := seedCentral(db); err != nil {
 		return err
 	}
 	for i, id := range []string{"a", "b"} {
-		n := uint(i * 2)
-		rows := []any{
-			&Company{ID: n + 1, TenantID: id, Name: id + "-co"},
-			&[]Language{{ID: n + 1, TenantID: id, Name: id + "-en"}, {ID: n + 2, TenantID: id, Name: id + "-de"}},
-			&[]User{
-				{ID: n + 1, TenantID: id, Name: id + "1", Age: 10, CompanyID: ptr(n + 1)},
-				{ID: n + 2, TenantID: id, Name: id + "2", Age: 20, CompanyID: ptr(n + 1), ManagerID: ptr(n + 1)},
-			},
-			&[]Account{{ID: n + 1, TenantID: id, UserID: ptr(n + 1), Number: id + "-acc"}},
-			&[]Pet{{ID: n + 1, TenantID: id, UserID: ptr(n + 1), Name: id + "-pet1"}, {ID: n + 2, TenantID: id, UserID: ptr(n + 2), Name: id + "-pet2"}},
-			&[]Toy{{ID: n + 1, TenantID: id, Name: id + "-ball", OwnerID: n + 1, OwnerType: "users"}, {ID: n + 2, TenantID: id, Name: id + "-bone", OwnerID: n + 1, OwnerType: "pets"}},
-			&[]Note{{Model: gorm.Model{ID: n + 1}, TenantID: id, UserID: ptr(n + 1), Text: id + "-note1"}, {Model: gorm.Model{ID: n + 2}, TenantID: id, UserID: ptr(n + 2), Text: id + "-note2"}},
-			&[]Doc{{TenantID: id, ID: 1, Title: id + "-doc1"}, {TenantID: id, ID: 2, Title: id + "-doc2"}},
-			&[]Line{{TenantID: id, ID: 1, DocID: 1, Text: id + "-line1"}, {TenantID: id, ID: 2, DocID: 1, Text: id + "-line2"}},
-		}
-		for _, r := range rows {
-			if err := db.Create(r).Error; err != nil {
-				return err
-			}
-		}
-		for _, link := range [][2]uint{{n + 1, n + 1}, {n + 1, n + 2}, {n + 2, n + 1}} {
-			if err := db.Exec("INSERT INTO user_languages (user_id, language_id) VALUES (?, ?)", link[0], link[1]).Error; err != nil {
-				return err
-			}
-		}
-		if err := db.Exec("INSERT INTO user_tags (user_id, tag_id) VALUES (?, 1)", n+1).Error; err != nil {
+		if err := errors.Join(seedTenant(db, id, uint(i*2)), seedComposite(db, id)); err != nil {
 			return err
 		}
 	}
@@ -149,6 +125,44 @@ func seed(db *gorm.DB) error {
 		return err
 	}
 	return countOn(pool, db.Name(), append([]string{"plans", "tags"}, ownedTables...)...)
+}
+
+func seedCentral(db *gorm.DB) error {
+	return errors.Join(db.Create([]Plan{{1, "free"}, {2, "gold"}}).Error, db.Create([]Tag{{1, "red"}, {2, "blue"}}).Error)
+}
+
+// seedTenant writes rows of a tenant whose ids are n+1 and n+2.
+func seedTenant(db *gorm.DB, id string, n uint) error {
+	rows := []any{
+		&Company{ID: n + 1, TenantID: id, Name: id + "-co"},
+		&[]Language{{ID: n + 1, TenantID: id, Name: id + "-en"}, {ID: n + 2, TenantID: id, Name: id + "-de"}},
+		&[]User{
+			{ID: n + 1, TenantID: id, Name: id + "1", Age: 10, CompanyID: ptr(n + 1)},
+			{ID: n + 2, TenantID: id, Name: id + "2", Age: 20, CompanyID: ptr(n + 1), ManagerID: ptr(n + 1)},
+		},
+		&[]Account{{ID: n + 1, TenantID: id, UserID: ptr(n + 1), Number: id + "-acc"}},
+		&[]Pet{{ID: n + 1, TenantID: id, UserID: ptr(n + 1), Name: id + "-pet1"}, {ID: n + 2, TenantID: id, UserID: ptr(n + 2), Name: id + "-pet2"}},
+		&[]Toy{{ID: n + 1, TenantID: id, Name: id + "-ball", OwnerID: n + 1, OwnerType: "users"}, {ID: n + 2, TenantID: id, Name: id + "-bone", OwnerID: n + 1, OwnerType: "pets"}},
+		&[]Note{{Model: gorm.Model{ID: n + 1}, TenantID: id, UserID: ptr(n + 1), Text: id + "-note1"}, {Model: gorm.Model{ID: n + 2}, TenantID: id, UserID: ptr(n + 2), Text: id + "-note2"}},
+	}
+	for _, r := range rows {
+		if err := db.Create(r).Error; err != nil {
+			return err
+		}
+	}
+	for _, link := range [][2]uint{{n + 1, n + 1}, {n + 1, n + 2}, {n + 2, n + 1}} {
+		if err := db.Exec("INSERT INTO user_languages (user_id, language_id) VALUES (?, ?)", link[0], link[1]).Error; err != nil {
+			return err
+		}
+	}
+	return db.Exec("INSERT INTO user_tags (user_id, tag_id) VALUES (?, 1)", n+1).Error
+}
+
+// seedComposite writes the rows that have the same ids in every tenant.
+func seedComposite(db *gorm.DB, id string) error {
+	return errors.Join(
+		db.Create(&[]Doc{{TenantID: id, ID: 1, Title: id + "-doc1"}, {TenantID: id, ID: 2, Title: id + "-doc2"}}).Error,
+		db.Create(&[]Line{{TenantID: id, ID: 1, DocID: 1, Text: id + "-line1"}, {TenantID: id, ID: 2, DocID: 1, Text: id + "-line2"}}).Error)
 }
 
 // countOn makes PostgreSQL's sequences go on behind the ids that were given, as those of the others do.
@@ -172,6 +186,7 @@ type env struct {
 	db    *gorm.DB // no tenant
 	a     *gorm.DB // as tenant a
 	raw   *sql.DB
+	dsn   string
 	seen  []string
 	start string // what belongs to b, before
 }
@@ -186,7 +201,11 @@ func newEnvWith(t *testing.T, config *gorm.Config, opts ...tenancy.Option) *env 
 func newEnvOn(t *testing.T, b backend, config *gorm.Config, opts ...tenancy.Option) *env {
 	t.Helper()
 	opts = append([]tenancy.Option{tenancy.OwnedModels(ownedModels...), tenancy.CentralModels(centralModels...), tenancy.Logger(silent)}, opts...)
-	e := b.connect(t, b.seeded(t), config, func(db *gorm.DB) error { return db.Use(tenancy.New(shared.New(), opts...)) })
+	dsn := b.seeded(t)
+	if b.names != nil {
+		config.NamingStrategy = b.names(dsn)
+	}
+	e := b.connect(t, dsn, config, func(db *gorm.DB) error { return db.Use(tenancy.New(b.strategyOf(dsn), opts...)) })
 	e.start = e.dumpB()
 	return e
 }
@@ -199,11 +218,11 @@ func (b backend) connect(t *testing.T, dsn string, config *gorm.Config, use func
 	if err != nil {
 		t.Fatal(err)
 	}
-	pool, err := db.DB()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { pool.Close() })
+	t.Cleanup(func() {
+		if pool, err := db.DB(); err == nil { // which a strategy may have replaced
+			pool.Close()
+		}
+	})
 	if err := use(db); err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +231,16 @@ func (b backend) connect(t *testing.T, dsn string, config *gorm.Config, use func
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { raw.Close() })
-	return &env{T: t, backend: b, db: db, a: db.WithContext(asA), raw: raw}
+	return &env{T: t, backend: b, dsn: dsn, db: db, a: db.WithContext(asA), raw: raw}
+}
+
+// past runs SQL past the plugin, where tables are siloed in those of a tenant.
+func (e *env) past(tenant, q string) error {
+	if e.silos != nil {
+		q = e.silos.in(e.dsn, e.silo(tenant), q)
+	}
+	_, err := e.raw.Exec(q)
+	return err
 }
 
 // reserved quotes the names of tables that are words of MySQL's own.
@@ -221,9 +249,17 @@ var reserved = strings.NewReplacer(" lines", ` "lines"`)
 // query runs SQL past the plugin and returns the rows as text.
 func (e *env) query(q string, args ...any) string {
 	e.Helper()
+	if e.silos != nil {
+		q = e.whole(q)
+	}
 	if e.dialect == "mysql" {
 		q = reserved.Replace(q)
 	}
+	return e.rows(q, args...)
+}
+
+func (e *env) rows(q string, args ...any) string {
+	e.Helper()
 	rows, err := e.raw.Query(q, args...)
 	if err != nil {
 		e.Fatalf("%s: %v", q, err)
@@ -255,6 +291,9 @@ func (e *env) query(q string, args ...any) string {
 // dumpB is everything that belongs to tenant b, and to nobody.
 func (e *env) dumpB() string {
 	e.Helper()
+	if e.silos != nil {
+		return e.dumpOutside()
+	}
 	var b strings.Builder
 	for _, table := range ownedTables {
 		fmt.Fprintf(&b, "%s: %s\n", table, e.query("SELECT * FROM "+table+" WHERE coalesce(tenant_id,'') <> 'a' ORDER BY id"))
@@ -282,7 +321,11 @@ func (e *env) isolated() {
 	if now := e.dumpB(); now != e.start {
 		e.Errorf("rows of tenant b changed:\n--- before\n%s--- after\n%s", e.start, now)
 	}
-	for _, q := range crossLinks {
+	links := crossLinks
+	if e.silos != nil {
+		links = []string{fmt.Sprintf(e.silos.crossing, e.silo("a"))}
+	}
+	for _, q := range links {
 		if found := e.query(q); found != "" {
 			e.Errorf("a reference crosses tenants: %s", found)
 		}

@@ -94,8 +94,12 @@ var readRoutes = []route{
 	{name: "or without blanks", do: where(func(db *gorm.DB) *gorm.DB { return db.Where("(name = 'a1')OR(name = 'b1')") }), want: "a1"},
 	{name: "line comment at the end", do: where(func(db *gorm.DB) *gorm.DB { return db.Where("name = 'a1' OR name = 'b1' -- both") }), want: "a1"},
 	{name: "line comment inside", do: where(func(db *gorm.DB) *gorm.DB { return db.Where("name = 'a1' -- first\n OR name = 'b1'") }), want: "a1"},
-	{name: "two comments", do: where(func(db *gorm.DB) *gorm.DB { return db.Where("age > 0 -- x").Where("name <> 'a2' -- y") }), want: "a1"},
-	{name: "comment in Or", do: where(func(db *gorm.DB) *gorm.DB { return db.Where("name = 'zz' -- x").Or("age > 0 -- y") }), want: "a1 a2"},
+	{name: "two comments", do: where(func(db *gorm.DB) *gorm.DB { return db.Where("age > 0 -- x").Where("name <> 'a2' -- y") }), want: "a1", differs: map[string]difference{
+		"schema": {why: "conditions are left as they are, and comments hide what GORM puts on their line", want: "a1 a2"},
+	}},
+	{name: "comment in Or", do: where(func(db *gorm.DB) *gorm.DB { return db.Where("name = 'zz' -- x").Or("age > 0 -- y") }), want: "a1 a2", differs: map[string]difference{
+		"schema": {why: "conditions are left as they are, and comments hide what GORM puts on their line"},
+	}},
 	{name: "block comment", do: where(func(db *gorm.DB) *gorm.DB { return db.Where("name = 'a1' /* or so */ OR name = 'b1'") }), want: "a1"},
 	{name: "unclosed block comment", do: where(func(db *gorm.DB) *gorm.DB { return db.Where("1 = 1 /* ") }), refused: tenancy.ErrUnconfined},
 	{name: "climbing parentheses", do: where(func(db *gorm.DB) *gorm.DB { return db.Where("1=1) OR (1=1") }), refused: tenancy.ErrUnconfined},
@@ -315,9 +319,11 @@ var readRoutes = []route{
 	{name: "Table of central", do: func(e *env) error {
 		var names []string
 		err := e.a.Table("plans").Order("id").Pluck("name", &names).Error
-		e.see(names)
+		if err == nil {
+			e.see(names)
+		}
 		return err
-	}, want: "[free gold]"},
+	}, want: "[free gold]", differs: noCentral},
 	{name: "join table read directly", do: func(e *env) error {
 		var ids []int
 		err := e.a.Table("user_languages").Order("language_id, user_id").Pluck("language_id", &ids).Error

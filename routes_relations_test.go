@@ -31,7 +31,7 @@ var looseRoutes = []route{
 	}), want: "a2"},
 	{name: "Joins with values of central", do: scan(func(e *env) *gorm.DB {
 		return e.a.Model(&Plan{}).Select("plans.name").Joins("JOIN tags ON tags.id = plans.id AND 'a2' = (?)", loose(e)).Order("plans.id")
-	}), want: "free gold"},
+	}), want: "free gold", differs: noCentral},
 	{name: "nested", do: ofUsersIn(func(e *env, db *gorm.DB) *gorm.DB {
 		return db.Where("id IN (?)", e.db.Model(&Pet{}).Select("user_id").Where("user_id IN (?)", e.db.Model(&User{}).Select("id").Where("name IN (?)", loose(e))))
 	}), want: "a2"},
@@ -49,7 +49,7 @@ var looseRoutes = []route{
 	}, afterQuery: "SELECT name, tenant_id FROM companies ORDER BY id DESC LIMIT 1", after: "a2 a"},
 	{name: "Create map of central", do: func(e *env) error {
 		return e.a.Table("plans").Create([]map[string]any{{"name": gorm.Expr("(?)", loose(e))}}).Error
-	}, afterQuery: "SELECT name FROM plans ORDER BY id DESC LIMIT 1", after: "a2"},
+	}, afterQuery: "SELECT name FROM plans ORDER BY id DESC LIMIT 1", after: "a2", differs: noCentral},
 	{name: "upsert", do: func(e *env) error {
 		return e.a.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "id"}}, DoUpdates: clause.Assignments(map[string]any{"name": gorm.Expr("(?)", loose(e))})}).Create(&Company{ID: 1}).Error
 	}, afterQuery: "SELECT name FROM companies WHERE id = 1", after: "a2"},

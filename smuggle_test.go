@@ -215,10 +215,10 @@ var smuggles = []smuggle{
 	})},
 }
 
-// confined are the attacks that are not refused and read the tenant's own rows.
-var confined = map[string]bool{"From names the alias": true, "From names the derived table": true, "Statement.Table qualified on central model": true}
+// harmless are the attacks that are not refused and read the tenant's own rows.
+var harmless = map[string]bool{"From names the alias": true, "From names the derived table": true, "Statement.Table qualified on central model": true}
 
-func TestSmuggledText(t *testing.T) { onEach(t, testSmuggledText) }
+func TestSmuggledText(t *testing.T) { onAll(t, testSmuggledText) }
 
 func testSmuggledText(t *testing.T, on backend) {
 	for _, f := range smuggles {
@@ -229,13 +229,16 @@ func testSmuggledText(t *testing.T, on backend) {
 			err := f.do(e)
 			t.Logf("error: %v; saw %q", err, strings.Join(e.seen, " | "))
 			e.isolated()
+			if e.silos != nil { // what a calls its own rows is a's business
+				return
+			}
 			if now := e.query("SELECT count(*) FROM users WHERE tenant_id <> 'a'"); now != before {
 				t.Errorf("rows moved to b: %s -> %s", before, now)
 			}
 			if now := e.query("SELECT id, tenant_id FROM users WHERE tenant_id = 'a' AND id < 5"); now != beforeA {
 				t.Errorf("a lost rows: %s -> %s", beforeA, now)
 			}
-			if err == nil && !confined[f.name] {
+			if err == nil && on.kind == "" && !harmless[f.name] {
 				t.Errorf("not refused")
 			}
 		})

@@ -115,18 +115,29 @@ func (s *MariaDBServer) Database(tb testing.TB) string {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(func() {
-		_, _ = s.admin.Exec(fmt.Sprintf("REVOKE ALL ON %s.* FROM %s@'127.0.0.1'; DROP DATABASE %[1]s", name, App)) // fails if the test has stopped the server
-	})
+	tb.Cleanup(func() { s.drop(name) })
 	return name
 }
 
-// Clone is Database with the tables of another database and their rows. Views, triggers and routines are not copied.
-func (s *MariaDBServer) Clone(tb testing.TB, template string) string {
+func (s *MariaDBServer) drop(name string) {
+	_, _ = s.admin.Exec(fmt.Sprintf("REVOKE ALL ON %s.* FROM %s@'127.0.0.1'; DROP DATABASE %[1]s", name, App)) // fails if the test has stopped the server
+}
+
+// Clone is Database with the tables of another database and their rows. Views, triggers and routines are not copied. With
+// each of the suffixes behind its name, there is a clone of the template of that suffix, too.
+func (s *MariaDBServer) Clone(tb testing.TB, template string, suffixes ...string) string {
 	tb.Helper()
 	name := s.Database(tb)
-	if err := s.copyTables(tb.Context(), name, template); err != nil {
-		tb.Fatal(err)
+	for _, suffix := range append([]string{""}, suffixes...) {
+		if suffix != "" {
+			if err := s.createNamed(name + suffix); err != nil {
+				tb.Fatal(err)
+			}
+			tb.Cleanup(func() { s.drop(name + suffix) })
+		}
+		if err := s.copyTables(tb.Context(), name+suffix, template+suffix); err != nil {
+			tb.Fatal(err)
+		}
 	}
 	return name
 }
@@ -143,8 +154,12 @@ func (s *MariaDBServer) Template(tb testing.TB, key string, fill func(database s
 
 func (s *MariaDBServer) create() (string, error) {
 	name := "db" + strconv.FormatInt(s.names.Add(1), 10)
+	return name, s.createNamed(name)
+}
+
+func (s *MariaDBServer) createNamed(name string) error {
 	_, err := s.admin.Exec(fmt.Sprintf("CREATE DATABASE %s; GRANT ALL ON %[1]s.* TO %s@'127.0.0.1'", name, App))
-	return name, err
+	return err
 }
 
 // copyTables sends everything at once: a round trip for each table would cost more than the table.

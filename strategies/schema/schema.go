@@ -78,7 +78,9 @@ func (s *Strategy) Attach(db *gorm.DB) error {
 	if err != nil {
 		return fmt.Errorf("schema: GORM has no *sql.DB to confine: %w", err)
 	}
-	db.QueryFields = true
+	if err := listFields(db); err != nil {
+		return err
+	}
 	if tenantconn.Confined(old) {
 		return nil
 	}
