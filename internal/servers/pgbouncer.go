@@ -21,6 +21,7 @@ auth_file = users
 pool_mode = transaction
 default_pool_size = %d
 max_client_conn = 1000
+server_login_retry = 1
 ignore_startup_parameters = extra_float_digits
 `
 
