@@ -80,7 +80,7 @@ func TestPoolTurns(t *testing.T) {
 		hot[i] = later(t, p, t.Context(), "hot")
 	}
 	cold := later(t, p, t.Context(), "cold")
-	served := 0
+	served, turn := 0, false
 	for {
 		p.release(c, false)
 		select {
@@ -88,6 +88,7 @@ func TestPoolTurns(t *testing.T) {
 			if got.err != nil {
 				t.Fatal(got.err)
 			}
+			turn = true
 			if served < mostTurns/2 || served > mostTurns+1 {
 				t.Errorf("the other place came after %d", served)
 			}
@@ -100,6 +101,9 @@ func TestPoolTurns(t *testing.T) {
 			}
 		}
 		if served == len(hot) {
+			if !turn {
+				t.Error("the other place had to wait for the whole queue")
+			}
 			p.release(c, false)
 			return
 		}

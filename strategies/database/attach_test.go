@@ -160,6 +160,7 @@ func TestMySQLUsers(t *testing.T) {
 	e := newEnv(t, "MariaDB", gorm.Config{})
 	for _, id := range []tenancy.ID{"a_b", "axb"} {
 		must(t, e.strategy.Provision(context.Background(), id))
+		must(t, e.db.WithContext(as(id)).Create(&Book{Title: "control"}).Error)
 	}
 	prefix := strings.TrimSuffix(column(t, e.past("a"), "SELECT DATABASE()")[0], "a")
 	e.untouched(func() {

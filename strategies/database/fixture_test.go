@@ -39,6 +39,8 @@ type (
 		BookID uint
 		Book   *Book
 		Reader string `gorm:"size:100;index"`
+		FromID *uint
+		From   *Shelf
 	}
 	Author struct {
 		ID       uint

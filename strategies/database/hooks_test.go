@@ -52,8 +52,11 @@ func (p *Price) AfterFind(tx *gorm.DB) error {
 	return err
 }
 
-// AfterCreate of a price works in the transaction around it, savepoint included.
+// AfterCreate of a price works in the transaction around it, savepoints included: one is undone, one kept.
 func (p *Price) AfterCreate(tx *gorm.DB) error {
+	_ = tx.Transaction(func(tx *gorm.DB) error {
+		return errors.Join(tx.Model(&Price{ID: p.ID}).Update("item", "undone").Error, errors.New("undo"))
+	})
 	return tx.Transaction(func(tx *gorm.DB) error { return tx.Model(p).Update("cents", p.Cents+1).Error })
 }
 

@@ -244,6 +244,9 @@ func TestInUseElsewhere(t *testing.T) {
 		t.Error("a file in use was removed")
 	}
 	must(t, tx.Commit())
+	if err := strategy.Deprovision(t.Context(), "x"); err == nil {
+		t.Error("a file that another process has open was removed")
+	}
 	must(t, other.Close())
 	must(t, strategy.Deprovision(t.Context(), "x"))
 }

@@ -19,8 +19,7 @@ import (
 )
 
 // Files keeps each tenant in a SQLite file of a directory. It is a tenancy.Provisioner and gives the strategy its [Opener].
-// It is safe for concurrent use, also by several processes, except that a process that did not call Deprovision itself goes
-// on with the file it has open.
+// It is safe for concurrent use, also by several processes.
 type Files struct {
 	dir     string
 	dialect func(dsn string) gorm.Dialector
