@@ -7,30 +7,30 @@ import (
 )
 
 // checked converts arguments as database/sql does before a call: by the statement's checker, the connection's, the
-// statement's column converter, or the default. It returns args itself when nothing is to do, and never changes it:
-// database/sql may send it again.
+// statement's column converter, or the default. It does so in place: database/sql makes args for each attempt.
 func checked(c driver.Conn, s driver.Stmt, args []driver.NamedValue) ([]driver.NamedValue, error) {
 	if len(args) == 0 {
 		return args, nil
 	}
-	check := checker(c, s)
-	out := make([]driver.NamedValue, 0, len(args))
-	for _, a := range args {
-		err := check(&a)
+	check, kept := checker(c, s), args[:0]
+	for i := range args {
+		a := &args[i]
+		err := check(a)
 		switch {
+		case err == nil:
 		case errors.Is(err, driver.ErrRemoveArgument):
 			continue
 		case errors.Is(err, driver.ErrSkip):
 			if a.Value, err = driver.DefaultParameterConverter.ConvertValue(a.Value); err != nil {
 				return nil, fmt.Errorf("tenantconn: argument %d: %w", a.Ordinal, err)
 			}
-		case err != nil:
+		default:
 			return nil, fmt.Errorf("tenantconn: argument %d: %w", a.Ordinal, err)
 		}
-		a.Ordinal = len(out) + 1
-		out = append(out, a)
+		a.Ordinal = len(kept) + 1
+		kept = append(kept, *a)
 	}
-	return out, nil
+	return kept, nil
 }
 
 // checker returns who judges arguments. driver.ErrSkip means the default.

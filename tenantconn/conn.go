@@ -73,7 +73,8 @@ func (c *conn) confine(ctx context.Context, text string, call func(driver.Conn, 
 		}
 	}
 	if c.pin == nil && c.session.inTransaction() { // BEGIN as text
-		c.pin = &r
+		pin := r // r itself stays off the heap
+		c.pin = &pin
 	}
 	return err
 }
