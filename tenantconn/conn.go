@@ -91,10 +91,13 @@ func (c *conn) admit(ctx context.Context, text string) (Route, error) {
 	if c.pin != nil && !r.same(*c.pin) {
 		return Route{}, errOtherTransaction
 	}
-	if r.Tenant != "" {
-		return r, c.wall.screen(text)
+	if r.Tenant == "" {
+		return r, nil
 	}
-	return r, nil
+	if c.wall.outlived(r) && outlives(text) {
+		return Route{}, errEnds
+	}
+	return r, c.wall.screen(text)
 }
 
 var errOtherTransaction = fmt.Errorf("%w: the open transaction was begun for somebody else; begin one with this context",

@@ -74,3 +74,13 @@ func (w Wall) route(ctx context.Context) (Route, error) {
 }
 
 func (r Route) same(o Route) bool { return r.Tenant == o.Tenant && slices.Equal(r.Values, o.Values) }
+
+// outlived reports whether more becomes possible when the settings of the route end before the statement does: the role
+// of the DSN comes back, or what the connection had for somebody else.
+func (w Wall) outlived(r Route) bool {
+	if w.Session {
+		return true
+	}
+	i := slices.Index(w.Settings, "role")
+	return i >= 0 && r.Values[i] != "none"
+}

@@ -49,6 +49,8 @@ func TestScreen(t *testing.T) {
 		"SET SESSION AUTHORIZATION b":          true,
 		"SET ROLE b":                           true,
 		"RESET ROLE":                           true,
+		"SET session_authorization = DEFAULT":  true,
+		"RESET session_authorization":          true,
 		"RESET ALL":                            true,
 		`SET "search_path" = b`:                true,
 		"SET @a = 1":                           true,
@@ -117,6 +119,22 @@ func TestRowsOnly(t *testing.T) {
 	} {
 		if err := w.screen(text); errors.Is(err, tenancy.ErrUnconfined) != refused {
 			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+func TestOutlives(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"COMMIT; SELECT 1": true, "rollback; SELECT 1": true, "END; SELECT 1": true, "ABORT WORK; SELECT 1": true,
+		"SELECT 1; COMMIT AND CHAIN; SELECT 2": true, "ROLLBACK AND CHAIN; x": true, "COMMIT/**/;\n-- c\nBEGIN": true,
+		"PREPARE TRANSACTION 'x'; SELECT 1": true, "END TRANSACTION; SELECT 1": true, "ROLLBACK WORK; SELECT 1": true,
+		"BEGIN; SELECT 1; COMMIT;": false, "COMMIT": false, "ROLLBACK TO s; SELECT 1": false, "ROLLBACK WORK TO s; SELECT 1": false,
+		"SELECT 'COMMIT; x'": false, "PREPARE p AS SELECT 1; EXECUTE p": false, "BEGIN; UPDATE t SET a = 1; COMMIT; -- done": false,
+		"DO $$ BEGIN IF a THEN b; END IF; c; END $$": false,
+	} {
+		if got := outlives(text); got != want {
+			t.Errorf("%s: %v", text, got)
 		}
 	}
 }
