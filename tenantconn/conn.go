@@ -92,7 +92,12 @@ func (c *conn) admit(ctx context.Context, text string) (Route, error) {
 		return Route{}, errOtherTransaction
 	}
 	if r.Tenant == "" {
-		return r, nil
+		if !r.Central {
+			return r, nil
+		}
+		w := c.wall
+		w.RowsOnly = false
+		return r, w.screen(text)
 	}
 	if c.wall.outlived(r) && outlives(text) {
 		return Route{}, errEnds

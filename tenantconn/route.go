@@ -15,6 +15,9 @@ type Route struct {
 	Tenant tenancy.ID
 	// Values are those of [Wall.Settings], in their order. They hold neither NUL nor backslash.
 	Values []string
+	// Central holds a call without tenant to its settings, as tenants are: its SQL does not change them. Default false, as
+	// under tenancy.Bypass.
+	Central bool
 }
 
 // Router turns the context of a driver call into its route. It is called for every call from many goroutines: it must

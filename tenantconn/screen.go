@@ -7,7 +7,7 @@ import (
 	"github.com/gorm-tenancy/tenancy"
 )
 
-var errSettings = fmt.Errorf("%w: inside a tenant no statement changes the settings that hold it there (search_path, role, "+
+var errSettings = fmt.Errorf("%w: no statement changes the settings that hold it in its place (search_path, role, "+
 	"session authorization, app.tenant_id, the current database); run it under tenancy.Bypass", tenancy.ErrUnconfined)
 
 // screen refuses SQL text that would lift the settings of a route: SET, RESET, ALTER ROLE, DISCARD, USE, DO and

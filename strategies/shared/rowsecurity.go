@@ -87,7 +87,7 @@ func (s *Strategy) connection(ctx context.Context) (tenantconn.Route, error) {
 	case err != nil:
 		return tenantconn.Route{}, err
 	case reach != tenancy.ReachAll:
-		return tenantconn.Route{Tenant: id, Values: s.values(string(id), noRole)}, nil
+		return tenantconn.Route{Tenant: id, Values: s.values(string(id), noRole), Central: reach == tenancy.ReachCentral}, nil
 	case s.bypassRole == "":
 		return tenantconn.Route{}, errBypass
 	}
