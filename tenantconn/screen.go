@@ -40,6 +40,10 @@ func (w Wall) screen(text string) error {
 					return errLeftBehind
 				}
 			}
+		case "deallocate": // of all, other tenants' and the settings' own included
+			if word, more := firstWord(rest); word == "all" || word == "prepare" && containsFold(more, "all") {
+				return errSettings
+			}
 		case "declare":
 			if containsFold(rest, "hold") {
 				return errLeftBehind
