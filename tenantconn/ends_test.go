@@ -53,14 +53,7 @@ func TestEndsAsText(t *testing.T) {
 func TestSetTransaction(t *testing.T) {
 	t.Parallel()
 	through(t, func(t *testing.T, f fixture) {
-		db := f.open()
-		db.SetMaxOpenConns(1)
-		f.wantOwner(asB, db, "b")
-		tx, err := db.BeginTx(asA, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer tx.Rollback()
+		db, tx := f.behindB()
 		f.exec(asA, tx, "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
 		f.exec(asA, tx, "SET TRANSACTION NOT DEFERRABLE")
 		f.wantOwner(asA, tx, "a")
@@ -83,14 +76,7 @@ func TestSetTransaction(t *testing.T) {
 func TestRollbackToAfterDoubt(t *testing.T) {
 	t.Parallel()
 	through(t, func(t *testing.T, f fixture) {
-		db := f.open()
-		db.SetMaxOpenConns(1)
-		f.wantOwner(asB, db, "b")
-		tx, err := db.BeginTx(asA, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer tx.Rollback()
+		db, tx := f.behindB()
 		f.exec(asA, tx, "CREATE TABLE more (id int)") // not known to leave the settings alone
 		f.exec(asA, tx, "SAVEPOINT s")
 		if _, err := tx.ExecContext(asA, "SELECT 1/0"); err == nil {
@@ -98,5 +84,23 @@ func TestRollbackToAfterDoubt(t *testing.T) {
 		}
 		f.exec(asA, tx, "ROLLBACK TO SAVEPOINT s")
 		f.wantOwner(asA, tx, "a")
+		if err := tx.Commit(); err != nil {
+			t.Error(err)
+		}
+		f.wantOwner(asB, db, "b")
 	})
+}
+
+// behindB begins a transaction of a on the only connection, which served b before.
+func (f fixture) behindB() (*sql.DB, *sql.Tx) {
+	f.Helper()
+	db := f.open()
+	db.SetMaxOpenConns(1)
+	f.wantOwner(asB, db, "b")
+	tx, err := db.BeginTx(asA, nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { tx.Rollback() })
+	return db, tx
 }
