@@ -96,10 +96,18 @@ func (c *conn) admit(ctx context.Context, text string) (Route, error) {
 		}
 		return Route{}, errOtherTransaction
 	}
-	if r.Tenant != "" {
-		return r, c.wall.screen(text)
+	if r.Tenant == "" {
+		if !r.Central {
+			return r, nil
+		}
+		w := c.wall
+		w.RowsOnly = false
+		return r, w.screen(text)
 	}
-	return r, nil
+	if c.wall.outlived(r) && outlives(text) {
+		return Route{}, errEnds
+	}
+	return r, c.wall.screen(text)
 }
 
 var errOtherTransaction = fmt.Errorf("%w: the open transaction was begun for somebody else; begin one with this context",

@@ -70,7 +70,9 @@ type postgresSession struct {
 	rider *rider
 	wall  Wall
 	undo  bool // the settings were made for the session and must be reset
-	doubt bool // a statement of this transaction may have changed the settings
+	doubt bool // a statement, or one before in this transaction, may have changed the settings
+	fresh bool // no statement was sent in this transaction
+	due   bool // the settings of this transaction are still to be made
 }
 
 func (s *postgresSession) inTransaction() bool { return s.pgx.Conn().PgConn().TxStatus() != 'I' }
@@ -85,12 +87,9 @@ func (s *postgresSession) prepare(ctx context.Context, c driver.Conn, st *stmt, 
 
 func (s *postgresSession) apply(ctx context.Context, r Route, text string) (driver.Conn, error) {
 	if s.inTransaction() { // set when it began
-		if s.doubt && r.Tenant != "" && !s.wall.Session { // others may change their settings
-			s.rider.arm(r.Values)
-		}
-		s.doubt = s.doubt || !harmless(text)
-		return s.conn, nil
+		return s.conn, s.applyWithin(ctx, r, text)
 	}
+	s.doubt = !harmless(text)
 	if !refusesTransaction(text) {
 		s.rider.arm(r.Values)
 		return s.conn, nil
@@ -100,17 +99,59 @@ func (s *postgresSession) apply(ctx context.Context, r Route, text string) (driv
 			"run it on a direct connection", tenancy.ErrUnconfined)
 	}
 	s.undo = true
+	return s.conn, s.set(ctx, r, false)
+}
+
+// applyWithin makes the settings hold in an open transaction that may have lost them.
+func (s *postgresSession) applyWithin(ctx context.Context, r Route, text string) error {
+	if setsTransaction(text) && (s.fresh || s.due) {
+		return s.withdraw(ctx)
+	}
+	s.fresh = false
+	if s.pgx.Conn().PgConn().TxStatus() == 'E' { // only a ROLLBACK runs, and the settings would fail in front of it
+		s.doubt = true
+		return nil
+	}
+	if s.due {
+		if err := s.set(ctx, r, true); err != nil {
+			return err
+		}
+		s.due = false
+	}
+	if s.doubt && r.Tenant != "" { // others may change their settings
+		s.rider.arm(r.Values)
+	}
+	s.doubt = s.doubt || !harmless(text)
+	return nil
+}
+
+// withdraw begins the transaction again without settings: SET TRANSACTION is refused behind the query that makes them.
+// The next statement that is another makes them.
+func (s *postgresSession) withdraw(ctx context.Context) error {
+	if s.due {
+		return nil
+	}
+	_, err := s.pgx.ExecContext(ctx, "rollback and chain", nil)
+	s.fresh, s.due = false, true
+	return err
+}
+
+// set makes the settings in a round trip of their own.
+func (s *postgresSession) set(ctx context.Context, r Route, local bool) error {
 	var set strings.Builder
 	for i, v := range r.Values {
 		set.WriteString(s.rider.simple[i])
-		set.WriteString(literal(v) + ", false)")
+		fmt.Fprintf(&set, "%s, %t)", literal(v), local)
 	}
 	_, err := s.pgx.ExecContext(ctx, set.String(), nil)
-	return s.conn, err
+	return err
 }
 
 func (s *postgresSession) leave(ctx context.Context, _ error) error {
 	s.rider.disarm()
+	if s.doubt && s.wall.Session { // it may have undone them, or the end of the transaction will
+		s.rider.known = nil
+	}
 	if !s.undo || s.pgx.Conn().IsClosed() {
 		return nil
 	}
@@ -127,8 +168,14 @@ func (s *postgresSession) leave(ctx context.Context, _ error) error {
 }
 
 func (s *postgresSession) begin(ctx context.Context, r Route, opts driver.TxOptions) (driver.Tx, error) {
-	s.doubt = false
+	s.doubt, s.fresh, s.due = false, true, false
 	s.rider.armBegin(r.Values)
 	defer s.rider.disarm()
 	return s.pgx.BeginTx(ctx, opts)
+}
+
+// bare gives away a connection on which a transaction may go on unseen.
+func (s *postgresSession) bare() driver.Conn {
+	s.fresh = false
+	return s.conn
 }

@@ -15,6 +15,9 @@ type Route struct {
 	Tenant tenancy.ID
 	// Values are those of [Wall.Settings], in their order. They hold neither NUL nor backslash.
 	Values []string
+	// Central holds a call without tenant to its settings, as tenants are: its SQL does not change them. Default false, as
+	// under tenancy.Bypass.
+	Central bool
 }
 
 // Router turns the context of a driver call into its route. It is called for every call from many goroutines: it must
@@ -76,3 +79,13 @@ func (w Wall) route(ctx context.Context) (Route, error) {
 }
 
 func (r Route) same(o Route) bool { return r.Tenant == o.Tenant && slices.Equal(r.Values, o.Values) }
+
+// outlived reports whether more becomes possible when the settings of the route end before the statement does: the role
+// of the DSN comes back, or what the connection had for somebody else.
+func (w Wall) outlived(r Route) bool {
+	if w.Session {
+		return true
+	}
+	i := slices.Index(w.Settings, "role")
+	return i >= 0 && r.Values[i] != "none"
+}

@@ -7,7 +7,7 @@ import (
 	"github.com/gorm-tenancy/tenancy"
 )
 
-var errSettings = fmt.Errorf("%w: inside a tenant no statement changes the settings that hold it there (search_path, role, "+
+var errSettings = fmt.Errorf("%w: no statement changes the settings that hold it in its place (search_path, role, "+
 	"session authorization, app.tenant_id, the current database); run it under tenancy.Bypass", tenancy.ErrUnconfined)
 
 var errFiles = fmt.Errorf("%w: inside a tenant no statement opens or writes another database file (ATTACH, DETACH, VACUUM INTO); "+
@@ -43,6 +43,10 @@ func (w Wall) screen(text string) error {
 				if !w.lone && !containsFold(more, "on commit drop") {
 					return errLeftBehind
 				}
+			}
+		case "deallocate": // of all, other tenants' and the settings' own included
+			if word, more := firstWord(rest); word == "all" || word == "prepare" && containsFold(more, "all") {
+				return errSettings
 			}
 		case "declare":
 			if !w.lone && containsFold(rest, "hold") {
@@ -152,7 +156,53 @@ func plain(word string) bool {
 // harmless reports whether text is one statement that is plain or moves a savepoint.
 func harmless(text string) bool {
 	word, rest := firstWord(text)
-	return !strings.Contains(rest, ";") && (plain(word) || word == "savepoint" || word == "release" || word == "rollback")
+	if strings.Contains(rest, ";") {
+		return false
+	}
+	return plain(word) || word == "savepoint" || word == "release" || word == "rollback" && !endsTransaction(word, rest)
+}
+
+var errEnds = fmt.Errorf("%w: what follows the end of a transaction in the same SQL text runs without the settings that hold "+
+	"the tenant; send it on its own", tenancy.ErrUnconfined)
+
+// outlives reports whether text goes on behind the end of a transaction, and with it of the settings.
+func outlives(text string) bool {
+	quotes, ended := simpleQuotes(text), false
+	for rest := text; rest != ""; rest = nextStatement(rest, quotes) {
+		var word string
+		if word, rest = firstWord(rest); word != "" && ended {
+			return true
+		}
+		ended = ended || endsTransaction(word, rest)
+	}
+	return false
+}
+
+// endsTransaction reports whether a statement ends the transaction, which it may chain to another.
+func endsTransaction(word, rest string) bool {
+	rest, _, _ = strings.Cut(rest, ";")
+	next, rest := firstWord(rest)
+	switch word {
+	case "commit", "abort":
+		return true
+	case "end":
+		return next == "" || next == "work" || next == "transaction" || next == "and"
+	case "prepare":
+		return next == "transaction"
+	case "rollback":
+		if next == "work" || next == "transaction" {
+			next, _ = firstWord(rest)
+		}
+		return next != "to"
+	}
+	return false
+}
+
+// setsTransaction reports whether text is a SET TRANSACTION, which must come before any query.
+func setsTransaction(text string) bool {
+	word, rest := firstWord(text)
+	next, rest := firstWord(rest)
+	return word == "set" && next == "transaction" && !strings.Contains(rest, ";")
 }
 
 // sets reports whether text names set_config, the view through which settings can be written, the rider's own statement,
@@ -188,7 +238,7 @@ func (w Wall) holds(rest string) bool {
 		word, rest = firstWord(rest)
 	}
 	switch word {
-	case "search_path", "schema", "role", "authorization", "all", "default", "password", "global", "persist":
+	case "search_path", "schema", "role", "authorization", "session_authorization", "all", "default", "password", "global", "persist":
 		return true
 	case "": // quoted, a variable, or nothing that can be read
 		return true

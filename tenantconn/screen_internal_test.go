@@ -49,14 +49,17 @@ func TestScreen(t *testing.T) {
 		"SELECT * INTO TEMP t FROM notes": true, "SELECT 1 INTO/**/TEMPORARY TABLE t": true, "INSERT INTO temp (a) VALUES (1)": false,
 		"INSERT INTO temp VALUES (1)": false, "INSERT INTO notes VALUES (1)": false,
 		"DECLARE c CURSOR WITH HOLD FOR SELECT 'without hold'": true, "DECLARE c CURSOR FOR SELECT 1": false,
-		"SET app = 'x'":                        true,
-		"RESET app.tenant_id":                  true,
-		"set search_path = b":                  true,
-		"SET LOCAL search_path = b":            true,
-		"SET SCHEMA 'b'":                       true,
-		"SET SESSION AUTHORIZATION b":          true,
-		"SET ROLE b":                           true,
-		"RESET ROLE":                           true,
+		"SET app = 'x'":                       true,
+		"RESET app.tenant_id":                 true,
+		"set search_path = b":                 true,
+		"SET LOCAL search_path = b":           true,
+		"SET SCHEMA 'b'":                      true,
+		"SET SESSION AUTHORIZATION b":         true,
+		"SET ROLE b":                          true,
+		"RESET ROLE":                          true,
+		"SET session_authorization = DEFAULT": true,
+		"RESET session_authorization":         true,
+		"DEALLOCATE ALL":                      true, "DEALLOCATE PREPARE ALL": true, "DEALLOCATE p": false,
 		"RESET ALL":                            true,
 		`SET "search_path" = b`:                true,
 		"SET @a = 1":                           true,
@@ -125,6 +128,22 @@ func TestRowsOnly(t *testing.T) {
 	} {
 		if err := w.screen(text); errors.Is(err, tenancy.ErrUnconfined) != refused {
 			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+func TestOutlives(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"COMMIT; SELECT 1": true, "rollback; SELECT 1": true, "END; SELECT 1": true, "ABORT WORK; SELECT 1": true,
+		"SELECT 1; COMMIT AND CHAIN; SELECT 2": true, "ROLLBACK AND CHAIN; x": true, "COMMIT/**/;\n-- c\nBEGIN": true,
+		"PREPARE TRANSACTION 'x'; SELECT 1": true, "END TRANSACTION; SELECT 1": true, "ROLLBACK WORK; SELECT 1": true,
+		"BEGIN; SELECT 1; COMMIT;": false, "COMMIT": false, "ROLLBACK TO s; SELECT 1": false, "ROLLBACK WORK TO s; SELECT 1": false,
+		"SELECT 'COMMIT; x'": false, "PREPARE p AS SELECT 1; EXECUTE p": false, "BEGIN; UPDATE t SET a = 1; COMMIT; -- done": false,
+		"DO $$ BEGIN IF a THEN b; END IF; c; END $$": false,
+	} {
+		if got := outlives(text); got != want {
+			t.Errorf("%s: %v", text, got)
 		}
 	}
 }

@@ -43,9 +43,11 @@ type trackedSession struct {
 	fixed
 	statement func([]string) string
 	current   *Route // nil: not known
+	doubt     bool   // the statement may change it
 }
 
-func (s *trackedSession) apply(ctx context.Context, r Route, _ string) (driver.Conn, error) {
+func (s *trackedSession) apply(ctx context.Context, r Route, text string) (driver.Conn, error) {
+	s.doubt = text != "" && !harmless(text)
 	if s.current != nil && s.current.same(r) {
 		return s.conn, nil
 	}
@@ -57,7 +59,14 @@ func (s *trackedSession) apply(ctx context.Context, r Route, _ string) (driver.C
 	return s.conn, nil
 }
 
-func (s *trackedSession) leave(context.Context, error) error { return nil }
+// leave forgets what the connection is set to behind a statement that may have changed it: MariaDB takes
+// EXECUTE IMMEDIATE 'USE …', also from procedures.
+func (s *trackedSession) leave(context.Context, error) error {
+	if s.doubt {
+		s.current = nil
+	}
+	return nil
+}
 
 func (s *trackedSession) inTransaction() bool { return false } // drivers do not tell
 

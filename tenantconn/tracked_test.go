@@ -183,3 +183,43 @@ func TestTrackedRefusals(t *testing.T) {
 		t.Errorf("%q %v", got, err)
 	}
 }
+
+// TestTrackedUse: a USE that the screen cannot see ends with its statement.
+func TestTrackedUse(t *testing.T) {
+	t.Parallel()
+	db, raw, name := mariadb(t)
+	db.SetMaxOpenConns(1)
+	before := mariadbDump(t, raw, name+"_b")
+	bypass := tenancy.Bypass(context.Background(), "test")
+	for _, c := range []struct {
+		ctx  context.Context
+		text string
+	}{
+		{asA, "EXECUTE IMMEDIATE 'USE " + name + "_b'"},
+		{asA, "EXECUTE IMMEDIATE CONCAT('US', 'E " + name + "_b')"},
+		{asA, "BEGIN NOT ATOMIC EXECUTE IMMEDIATE 'USE " + name + "_b'; END"},
+		{asA, "PREPARE x FROM 'USE " + name + "_b'"},
+		{asA, "EXECUTE x"},
+		{bypass, "USE " + name + "_b"},
+	} {
+		if _, err := db.ExecContext(c.ctx, c.text); err != nil {
+			t.Fatalf("%s: %v", c.text, err) // MariaDB takes it, or nothing is shown
+		}
+		for ctx, want := range map[context.Context]string{asA: "a", bypass: ""} {
+			if _, err := db.ExecContext(c.ctx, c.text); err != nil {
+				t.Fatal(err)
+			}
+			var got string
+			err := db.QueryRowContext(ctx, byID, 1).Scan(&got)
+			if got != want || (err == nil) != (want != "") {
+				t.Errorf("%s: read a note of %q, want %q: %v", c.text, got, want, err)
+			}
+		}
+		if _, err := db.ExecContext(asA, "UPDATE notes SET owner = 'a'"); err != nil {
+			t.Error(err)
+		}
+	}
+	if now := mariadbDump(t, raw, name+"_b"); now != before {
+		t.Errorf("b changed from %s to %s", before, now)
+	}
+}

@@ -70,10 +70,26 @@ func denied(t *testing.T, e *env) {
 		}
 		for _, q := range []string{
 			"RESET ROLE", "SET ROLE " + e.prefix + "b", "SET LOCAL ROLE none", "SET SESSION AUTHORIZATION DEFAULT",
-			"SELECT set_config('role', 'none', false)",
+			"SELECT set_config('role', 'none', false)", "SET session_authorization = DEFAULT; DELETE FROM " + other + "notes",
+			"RESET session_authorization", "COMMIT; DELETE FROM " + other + "notes", "ROLLBACK; DELETE FROM " + other + "notes",
+			"SELECT 1; END; DELETE FROM " + other + "notes",
 		} {
 			if err := a.Exec(q).Error; !errors.Is(err, tenancy.ErrUnconfined) {
 				t.Errorf("%s: %v", q, err)
+			}
+		}
+	})
+	e.untouched(func() {
+		for _, first := range []string{"ROLLBACK AND CHAIN", "COMMIT AND CHAIN", "COMMIT", "SET TRANSACTION READ WRITE"} {
+			must(t, a.Transaction(func(tx *gorm.DB) error { // the control
+				must(t, tx.Exec(first).Error)
+				return tx.Exec("UPDATE polls SET title = title").Error
+			}))
+			if err := a.Transaction(func(tx *gorm.DB) error {
+				must(t, tx.Exec(first).Error)
+				return tx.Exec("DELETE FROM " + other + "notes").Error
+			}); err == nil {
+				t.Errorf("behind %s: worked", first)
 			}
 		}
 	})

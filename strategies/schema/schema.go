@@ -157,7 +157,7 @@ func (s *Strategy) router(central []string, values func(context.Context, string)
 			return tenantconn.Route{}, err
 		}
 		if reach != tenancy.ReachTenant {
-			return tenantconn.Route{Values: central}, nil
+			return tenantconn.Route{Values: central, Central: reach == tenancy.ReachCentral}, nil
 		}
 		if s.allow != nil {
 			if err := s.allow(id); err != nil {

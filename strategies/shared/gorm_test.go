@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"gorm.io/gorm"
@@ -295,5 +296,43 @@ func TestConcurrent(t *testing.T) {
 		if err := <-errs; err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestCommands: what changes no table runs as raw SQL in a tenant's transaction, inside the tenant.
+func TestCommands(t *testing.T) {
+	t.Parallel()
+	d := filled(t)
+	for _, mode := range []string{"", "&default_query_exec_mode=simple_protocol"} {
+		a := use(t, d.app()+mode, pluginOf(secured())).WithContext(asA)
+		d.unchanged(t, func() {
+			err := a.Transaction(func(tx *gorm.DB) error {
+				for _, text := range []string{
+					"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", "SET LOCAL lock_timeout = '1s'", "SET CONSTRAINTS ALL DEFERRED",
+					"NOTIFY x", "TABLE notes", "DECLARE c CURSOR FOR SELECT tenant_id FROM notes",
+					"MERGE INTO notes n USING (VALUES (1)) v (i) ON n.id = v.i WHEN MATCHED THEN UPDATE SET body = 'merged'",
+				} {
+					if err := tx.Exec(text).Error; err != nil {
+						t.Errorf("%s: %v", text, err)
+					}
+				}
+				var tenants []string
+				if err := tx.Raw("FETCH ALL FROM c").Scan(&tenants).Error; err != nil || strings.Join(tenants, "") != "aaa" {
+					t.Errorf("%q %v", tenants, err)
+				}
+				return tx.Exec("CLOSE c").Error
+			})
+			if err != nil {
+				t.Error(err)
+			}
+			for _, text := range []string{
+				"SET app.tenant_id = 'b'", "SET LOCAL session_authorization = DEFAULT", "RESET ALL", "TRUNCATE notes", "DROP TABLE notes",
+				"ALTER TABLE notes DISABLE ROW LEVEL SECURITY", "COMMIT", "LOCK TABLE notes",
+			} {
+				if err := a.Exec(text).Error; !errors.Is(err, tenancy.ErrUnconfined) {
+					t.Errorf("%s: %v", text, err)
+				}
+			}
+		})
 	}
 }

@@ -89,7 +89,7 @@ func (s *Strategy) connection(ctx context.Context) (tenantconn.Route, error) {
 	case reach == tenancy.ReachTenant && s.allow != nil && s.allow(id) != nil:
 		return tenantconn.Route{}, s.allow(id)
 	case reach != tenancy.ReachAll:
-		return tenantconn.Route{Tenant: id, Values: s.values(string(id), noRole)}, nil
+		return tenantconn.Route{Tenant: id, Values: s.values(string(id), noRole), Central: reach == tenancy.ReachCentral}, nil
 	case s.bypassRole == "":
 		return tenantconn.Route{}, errBypass
 	}
