@@ -337,3 +337,23 @@ func (e *env) stamped() {
 		}
 	}
 }
+
+// TestComparisonNotices is the control of the tests on all backends: what they compare would show a change of b's rows, of one
+// with an id of a's, and of a table outside the tenants.
+func TestComparisonNotices(t *testing.T) {
+	onAll(t, func(t *testing.T, b backend) {
+		changes := []string{"UPDATE users SET age = 1 WHERE id = 3", "DELETE FROM docs WHERE tenant_id = 'b' AND id = 1", "DELETE FROM user_tags WHERE user_id = 3"}
+		if b.silos != nil {
+			changes = append(changes, "UPDATE users SET age = 1 WHERE id = 1", "CREATE TABLE stray (id int)")
+		}
+		for _, q := range changes {
+			e := newEnvOn(t, b, &gorm.Config{})
+			if err := e.past("b", q); err != nil {
+				t.Fatal(err)
+			}
+			if e.dumpB() == e.start {
+				t.Errorf("nobody notices %s", q)
+			}
+		}
+	})
+}
