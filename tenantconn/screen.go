@@ -24,6 +24,11 @@ func (w Wall) screen(text string) error {
 	if !w.lone && intoTemporary(text) {
 		return errLeftBehind
 	}
+	if strings.IndexByte(text, ';') < 0 {
+		if word, _ := firstWord(text); plain(word) {
+			return nil // the commonest, by the shortest way
+		}
+	}
 	quotes := simpleQuotes(text)
 	for rest := text; rest != ""; rest = nextStatement(rest, quotes) {
 		var word string
@@ -208,27 +213,33 @@ func setsTransaction(text string) bool {
 // sets reports whether text names set_config, the view through which settings can be written, the rider's own statement,
 // a function that runs SQL given as a string, or a name in an escaped spelling that could be any of them.
 func sets(text string) bool {
-	for i := 0; i < len(text); i++ {
-		var names []string
-		switch text[i] | 0x20 {
-		case 's':
-			names = []string{"set_config"}
-		case 'q':
-			names = []string{"query_to_xml"}
-		case 't':
-			names = []string{"ts_stat", "ts_rewrite", statementName}
-		case 'p':
-			names = []string{"pg_settings"}
-		case 'u':
-			names = []string{`u&"`}
+	for i := 0; ; i++ { // all of them have an underscore in their second half or the first
+		next := strings.IndexByte(text[i:], '_')
+		if next < 0 {
+			break
 		}
-		for _, name := range names {
-			if len(text)-i >= len(name) && text[i+1]|0x20 == name[1]|0x20 && strings.EqualFold(text[i:i+len(name)], name) {
-				return true
-			}
+		i += next
+		if spells(text, i, "set", "_config") || spells(text, i, "query", "_to_xml") || spells(text, i, "ts", "_stat") ||
+			spells(text, i, "ts", "_rewrite") || spells(text, i, "pg", "_settings") || spells(text, i, "tenancy", "_settings") {
+			return true
 		}
 	}
-	return false
+	for i := 0; ; i++ {
+		next := strings.IndexByte(text[i:], '&')
+		if next < 0 {
+			return false
+		}
+		i += next
+		if spells(text, i, "u", `&"`) {
+			return true
+		}
+	}
+}
+
+// spells reports whether text has, in any case, before in front of position i and from there on after.
+func spells(text string, i int, before, after string) bool {
+	return i >= len(before) && len(text)-i >= len(after) && text[i+1]|0x20 == after[1]|0x20 &&
+		strings.EqualFold(text[i:i+len(after)], after) && strings.EqualFold(text[i-len(before):i], before)
 }
 
 // holds reports whether what SET or RESET names may be a setting of a route.
