@@ -4,11 +4,13 @@ import (
 	"container/list"
 	"context"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
@@ -141,6 +143,9 @@ func (p *pool) open(ctx context.Context, connector driver.Connector, g grant) (*
 	limited, cancel := context.WithTimeout(ctx, p.budget.OpenTimeout)
 	defer cancel()
 	conn, err := connector.Connect(limited)
+	if g.victim != nil {
+		conn, err = connectAgain(limited, connector, conn, err)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	pl := g.place
@@ -155,6 +160,26 @@ func (p *pool) open(ctx context.Context, connector driver.Connector, g grant) (*
 	pl.failure = nil
 	p.dispatch() // others of this place may open now
 	return &real{Conn: conn, place: pl, born: p.now(), changed: pl.changed}, nil
+}
+
+// connectAgain gives a PostgreSQL server the moment it needs to notice that the connection which made room is closed: until
+// its process has ended it counts, and the server may say that it has too many.
+func connectAgain(ctx context.Context, connector driver.Connector, conn driver.Conn, err error) (driver.Conn, error) {
+	for wait := time.Millisecond; wait < time.Second && tooMany(err); wait *= 2 {
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(wait):
+		}
+		conn, err = connector.Connect(ctx)
+	}
+	return conn, err
+}
+
+// tooMany reports PostgreSQL's too_many_connections.
+func tooMany(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "53300"
 }
 
 // failed remembers why a place could not be opened, unless the caller was only in a hurry. p.mu is held.
