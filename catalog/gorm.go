@@ -41,6 +41,10 @@ func (s gormStore) central(ctx context.Context) *gorm.DB {
 }
 
 func (s gormStore) Get(ctx context.Context, id tenancy.ID) (Tenant, error) {
+	// MySQL's collations find acme when asked for ACME, or for acme and a space.
+	if _, err := tenancy.ParseID(string(id)); err != nil {
+		return Tenant{}, tenancy.ErrUnknownTenant
+	}
 	return find(s.central(ctx).Where("id = ?", string(id)))
 }
 
@@ -57,6 +61,9 @@ func find(query *gorm.DB) (Tenant, error) {
 }
 
 func (s gormStore) ByDomain(ctx context.Context, domain string) (Tenant, error) {
+	if name, err := ParseDomain(domain); err != nil || name != domain {
+		return Tenant{}, tenancy.ErrUnknownTenant
+	}
 	db := s.central(ctx)
 	var owners []string
 	if err := db.Model(&domainRow{}).Where("domain = ?", domain).Limit(1).Pluck("owner", &owners).Error; err != nil {

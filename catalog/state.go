@@ -64,7 +64,7 @@ func Steps() []Step {
 
 // transition is one line of the state machine.
 type transition struct {
-	from   []State // a tenant in another state is refused
+	from   []State // a tenant in another state is refused; its own final state is in it to take back a step under way
 	during State   // while the step is under way; "": as before
 	final  State   // when it is finished; "": the Previous one
 }
@@ -82,13 +82,13 @@ func transitionOf(s Step) transition {
 	case StepRename:
 		return transition{from: []State{Active, Suspended, Maintenance}, during: Renaming}
 	case StepSuspend:
-		return transition{from: []State{Active, Maintenance}, during: Suspended, final: Suspended}
+		return transition{from: []State{Active, Maintenance, Suspended}, during: Suspended, final: Suspended}
 	case StepMaintain:
-		return transition{from: []State{Active}, during: Maintenance, final: Maintenance}
+		return transition{from: []State{Active, Maintenance}, during: Maintenance, final: Maintenance}
 	case StepResume:
 		return transition{from: []State{Suspended, Maintenance}, final: Active}
 	case StepDelete:
-		return transition{from: []State{Active, Suspended, Maintenance}, during: Deleting, final: Deleting}
+		return transition{from: []State{Active, Suspended, Maintenance, Deleting}, during: Deleting, final: Deleting}
 	case StepUndelete:
 		return transition{from: []State{Deleting}, during: Deleting}
 	case StepPurge:

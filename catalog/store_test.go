@@ -2,6 +2,7 @@ package catalog_test
 
 import (
 	"context"
+	"log/slog"
 	"path/filepath"
 	"testing"
 
@@ -45,7 +46,8 @@ func open(t testing.TB, d gorm.Dialector, strategy tenancy.Strategy, names namin
 		pool.Close()
 	})
 	if strategy != nil {
-		must(t, db.Use(tenancy.New(strategy, tenancy.OwnedModels(&owned{}), tenancy.CentralModels(catalog.Models()...))))
+		must(t, db.Use(tenancy.New(strategy, tenancy.OwnedModels(&owned{}),
+			tenancy.CentralModels(catalog.Models()...), tenancy.Logger(slog.New(slog.DiscardHandler)))))
 	}
 	must(t, db.WithContext(tenancy.Bypass(context.Background(), "create tables")).AutoMigrate(catalog.Models()...))
 	return db

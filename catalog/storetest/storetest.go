@@ -158,7 +158,7 @@ func (s *suite) unknown() {
 		_, err := s.store.Get(s.ctx, id)
 		s.want(err, tenancy.ErrUnknownTenant)
 	}
-	for _, d := range []string{"", "org", "cme.org", "acme.org.evil.com", "x.acme.org", "%", "acme_org", "acme"} {
+	for _, d := range []string{"", "org", "cme.org", "acme.org.evil.com", "x.acme.org", "ACME.org", "acme.org.", "acme.org ", "%", "acme_org", "acme"} {
 		_, err := s.store.ByDomain(s.ctx, d)
 		s.want(err, tenancy.ErrUnknownTenant)
 	}

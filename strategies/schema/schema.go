@@ -31,6 +31,7 @@ var (
 	_ tenancy.Isolator    = (*Strategy)(nil)
 	_ tenancy.Verifier    = (*Strategy)(nil)
 	_ tenancy.Provisioner = (*Strategy)(nil)
+	_ tenancy.Renamer     = (*Strategy)(nil)
 )
 
 // New returns the schema strategy.
