@@ -131,7 +131,7 @@ func (c *Catalog) Forget(ctx context.Context, id tenancy.ID) error {
 	if err != nil {
 		return err
 	}
-	if t.State != Purged || t.Step != "" {
+	if t.State != Purged {
 		return &TransitionError{"forget", t.State}
 	}
 	if err := c.provisioner.Deprovision(ctx, id); err != nil {
