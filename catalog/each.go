@@ -31,7 +31,9 @@ var ErrTooManyFailures = errors.New("catalog: too many tenants failed")
 
 // Failure is the error of one tenant.
 type Failure struct {
-	ID  tenancy.ID
+	// ID is the tenant.
+	ID tenancy.ID
+	// Err is what fn returned.
 	Err error
 }
 

@@ -32,7 +32,9 @@ var (
 
 // TransitionError says which step a state does not allow. It is an [ErrTransition], immutable, and safe for concurrent use.
 type TransitionError struct {
+	// Step is the step that was refused, or "update" or "forget".
 	Step Step
+	// From is the tenant's state.
 	From State
 }
 

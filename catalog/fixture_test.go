@@ -121,8 +121,8 @@ var (
 	_ tenancy.Cloner  = (*strategy)(nil)
 )
 
-func (*strategy) Name() string                                              { return "places" }
-func (*strategy) Attach(*gorm.DB) error                                     { return nil }
+func (*strategy) Name() string                                                 { return "places" }
+func (*strategy) Attach(*gorm.DB) error                                        { return nil }
 func (*strategy) Route(context.Context, tenancy.ID) (r tenancy.Route, _ error) { return r, nil }
 
 // with does something to the places as one deed.

@@ -150,8 +150,10 @@ func (c *Catalog) revert(ctx context.Context, source, target Tenant) (Tenant, er
 		return source, fmt.Errorf("%w: %w", ErrPending, err)
 	}
 	if source.Previous == Ready { // as it was in the pool
-		source = Tenant{ID: source.ID, Strategy: source.Strategy, Place: source.Place, Version: source.Version,
-			Previous: Ready, Revision: source.Revision}
+		source = Tenant{
+			ID: source.ID, Strategy: source.Strategy, Place: source.Place, Version: source.Version,
+			Previous: Ready, Revision: source.Revision,
+		}
 	}
 	source.State, source.Previous, source.Step, source.Peer = source.Previous, "", "", ""
 	gone := Tenant{ID: target.ID, State: Purged, Revision: target.Revision}
