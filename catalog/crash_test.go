@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -185,6 +186,41 @@ func (w *world) sound(n int, after bool) {
 		if !errors.Is(err, catalog.ErrDomainTaken) {
 			w.Errorf("deed %d, after %v: %s could be taken (%v)\n%s", n, after, domain, err, w.records())
 		}
+	}
+}
+
+// TestRepairRace has many processes finish what one left, by either of the ids: it happens once.
+func TestRepairRace(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"create", "clone", "rename", "claim", "claim under the ready-made id", "resume", "purge"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, sc := newWorld(t), scenarios[name]
+			w.put(catalog.Tenant{ID: "acme", State: catalog.Active, Name: "Acme", Domains: []string{"acme.org"}})
+			w.put(catalog.Tenant{ID: "b", State: catalog.Active, Domains: []string{"b.org"}})
+			if sc.prepare != nil {
+				sc.prepare(w, w.catalog())
+			}
+			if err := sc.do(t.Context(), w.process(&fuse{at: 2})); err == nil { // behind saving the intent
+				t.Fatal("not interrupted")
+			}
+			ids := []tenancy.ID{"acme", "zeta", "new", "copy", "ready-1"}
+			var wg sync.WaitGroup
+			for i := range 20 {
+				c := w.catalog()
+				wg.Go(func() {
+					_, err := c.Repair(context.Background(), ids[i%len(ids)])
+					if err != nil && !errors.Is(err, catalog.ErrConflict) && !errors.Is(err, tenancy.ErrUnknownTenant) {
+						t.Error(err)
+					}
+				})
+			}
+			wg.Wait()
+			if records := forgiving(w.records()); records != sc.records || w.places.dump() != sc.places {
+				t.Errorf("ended as\n%s%s", records, w.places.dump())
+			}
+			w.sound(2, false)
+		})
 	}
 }
 

@@ -59,8 +59,11 @@ func (c *Catalog) finishMove(ctx context.Context, t Tenant) (Tenant, error) {
 	if err != nil {
 		return t, err
 	}
-	if source.Step == stepRevert {
+	switch {
+	case source.Step == stepRevert:
 		return c.revert(ctx, source, target)
+	case source.State != Renaming || source.Peer != target.ID: // finished, or taken back, since t was read
+		return t, ErrConflict
 	}
 	if err := c.renamer.Rename(ctx, source.ID, target.ID); err != nil {
 		return c.giveUp(ctx, source, target, err)
@@ -96,7 +99,7 @@ func (c *Catalog) settleMove(ctx context.Context, source, target Tenant) (Tenant
 		if err = c.save(ctx, &gone, &moved); err == nil {
 			return moved, c.forgetReady(ctx, step, gone)
 		}
-		if !errors.Is(err, ErrConflict) {
+		if !lost(err) {
 			return source, err
 		}
 		if target, err = c.store.Get(ctx, target.ID); err != nil {
@@ -120,11 +123,15 @@ func (c *Catalog) forgetReady(ctx context.Context, step Step, gone Tenant) error
 	if step != StepClaim {
 		return nil
 	}
-	err := c.remove(ctx, gone)
-	if errors.Is(err, tenancy.ErrUnknownTenant) || errors.Is(err, ErrConflict) {
-		return nil
+	if err := c.remove(ctx, gone); err != nil && !lost(err) {
+		return err
 	}
-	return err
+	return nil
+}
+
+// lost reports whether somebody else was faster, who may even have removed the record.
+func lost(err error) bool {
+	return errors.Is(err, ErrConflict) || errors.Is(err, tenancy.ErrUnknownTenant)
 }
 
 // giveUp takes a tenant whose place could not be renamed back to where it was. Whether the place was renamed all the same

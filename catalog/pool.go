@@ -65,7 +65,7 @@ func (c *Catalog) claim(ctx context.Context, wanted Tenant) (Tenant, error) {
 		}
 		ready.Name, ready.Domains, ready.Metadata = wanted.Name, wanted.Domains, wanted.Metadata
 		claimed, err := c.take(ctx, ready, wanted.ID)
-		if !errors.Is(err, ErrConflict) {
+		if !lost(err) {
 			return claimed, err
 		}
 	}
