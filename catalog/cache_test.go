@@ -201,6 +201,27 @@ func TestLookupsShareOneQuestion(t *testing.T) {
 	}
 }
 
+// TestWhoAsksMayLeave has the one who asked the store give up; those who wait for the same answer get it.
+func TestWhoAsksMayLeave(t *testing.T) {
+	t.Parallel()
+	c, s, _ := cached(t)
+	want(t, c.Lookup(t.Context(), "nobody"), tenancy.ErrUnknownTenant) // the poll is done
+	gate := make(chan struct{})
+	s.gate.Store(&gate)
+	ctx, leave := context.WithCancel(t.Context())
+	first, second := make(chan error, 1), make(chan error, 1)
+	go func() { first <- c.Lookup(ctx, "acme") }()
+	<-s.entered
+	go func() { second <- c.Lookup(context.Background(), "acme") }()
+	leave()
+	want(t, <-first, context.Canceled)
+	if asked := s.askedWith.Load(); (*asked).Err() != nil {
+		t.Error("the question ends with the one who asked it")
+	}
+	close(gate)
+	must(t, <-second)
+}
+
 // TestSuspendedWhileLoading suspends a tenant between reading and keeping its record. The old record must not be kept, and
 // who asks after the suspension must not be given it.
 func TestSuspendedWhileLoading(t *testing.T) {

@@ -269,7 +269,8 @@ type spy struct {
 	gets, domains, changes atomic.Int64
 	fail                   atomic.Pointer[error]
 	gate                   atomic.Pointer[chan struct{}] // Get answers when it is closed
-	entered                chan struct{}                 // receives when a Get has read and waits
+	askedWith              atomic.Pointer[context.Context]
+	entered                chan struct{} // receives when a Get has read and waits
 }
 
 func newSpy(store catalog.Store) *spy { return &spy{Store: store, entered: make(chan struct{}, 100)} }
@@ -286,6 +287,7 @@ func (s *spy) revive() { s.fail.Store(nil) }
 
 func (s *spy) Get(ctx context.Context, id tenancy.ID) (catalog.Tenant, error) {
 	s.gets.Add(1)
+	s.askedWith.Store(&ctx)
 	if err := s.broken(); err != nil {
 		return catalog.Tenant{}, err
 	}

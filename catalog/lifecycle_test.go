@@ -386,6 +386,27 @@ func TestGrace(t *testing.T) {
 	want(t, err, catalog.ErrTransition)
 }
 
+// TestDeleteDuringUndelete takes back an undeletion that is not finished: the grace period and the state before it stay.
+func TestDeleteDuringUndelete(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ends := w.clock.Now().Add(time.Hour)
+	w.put(catalog.Tenant{
+		ID: "acme", State: catalog.Deleting, Step: catalog.StepUndelete, Previous: catalog.Suspended, DeleteAfter: ends,
+	})
+	c := w.catalog()
+	got, err := c.Delete(t.Context(), "acme")
+	must(t, err)
+	if got.State != catalog.Deleting || got.Step != "" || !got.DeleteAfter.Equal(ends) {
+		t.Errorf("deleted to %+v", got)
+	}
+	got, err = c.Undelete(t.Context(), "acme")
+	must(t, err)
+	if got.State != catalog.Suspended {
+		t.Errorf("undeleted to %s", got.State)
+	}
+}
+
 // TestForget: an id is free again only where nothing of the last tenant can be left.
 func TestForget(t *testing.T) {
 	t.Parallel()
