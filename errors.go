@@ -17,6 +17,8 @@ var (
 	ErrUnknownTenant = errors.New("tenancy: unknown tenant")
 	// ErrTenantSuspended: the tenant exists and may not be served now.
 	ErrTenantSuspended = errors.New("tenancy: tenant is suspended")
+	// ErrTenantMaintenance: the tenant exists and is not served for a while.
+	ErrTenantMaintenance = errors.New("tenancy: the tenant is in maintenance")
 	// ErrTenantMismatch: a row, a reference or a bound value belongs to another tenant than the context names.
 	ErrTenantMismatch = errors.New("tenancy: another tenant's row")
 	// ErrUnconfined: the statement cannot be held inside the tenant. The message names the way out.

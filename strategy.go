@@ -69,3 +69,18 @@ type Provisioner interface {
 	// Deprovision removes the place and everything in it. It refuses anything Provision did not make.
 	Deprovision(ctx context.Context, id ID) error
 }
+
+// Renamer is an optional power of a [Provisioner]: it gives a tenant's place to another id, which is faster than making
+// and filling a new one. Nothing in the place changes.
+type Renamer interface {
+	// Rename makes the place of from that of to. It is idempotent: where to has a place of its own and from has none, it
+	// did its work before. It refuses a place that Provision did not make, and never overwrites one.
+	Rename(ctx context.Context, from, to ID) error
+}
+
+// Cloner is an optional power of a [Provisioner]: it provisions a tenant with a copy of another tenant's rows.
+type Cloner interface {
+	// Clone makes the place of to and fills it with the rows of from, which stay as they are. It is idempotent: after a
+	// crash half way, calling it again finishes the work.
+	Clone(ctx context.Context, from, to ID) error
+}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/gorm-tenancy/tenancy"
+	"github.com/gorm-tenancy/tenancy/internal/hostname"
 )
 
 // Domains knows which tenant owns a custom domain such as polls.thor.org. [FromDomain] asks it once a request, from
@@ -34,7 +35,7 @@ func (f DomainsFunc) TenantOf(ctx context.Context, domain string) (tenancy.ID, e
 func DomainMap(tenants map[string]tenancy.ID) Domains {
 	table := make(domainMap, len(tenants))
 	for domain, id := range tenants {
-		canonical, err := parseDomain(domain)
+		canonical, err := hostname.Domain(domain)
 		if err != nil {
 			return brokenf("DomainMap: %q: want a domain name without a port", domain)
 		}
@@ -85,7 +86,7 @@ type customDomain struct {
 }
 
 func (c customDomain) Resolve(r *http.Request) (tenancy.ID, error) {
-	h, err := parseHost(r.Host)
+	h, err := hostname.Parse(r.Host)
 	if err != nil {
 		return "", err
 	}
@@ -93,7 +94,7 @@ func (c customDomain) Resolve(r *http.Request) (tenancy.ID, error) {
 	if !errors.Is(err, errForeignHost) {
 		return id, err
 	}
-	return c.ask(r.Context(), h.name)
+	return c.ask(r.Context(), h.Name)
 }
 
 func (c customDomain) ask(ctx context.Context, domain string) (tenancy.ID, error) {

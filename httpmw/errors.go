@@ -3,6 +3,8 @@ package httpmw
 import (
 	"errors"
 	"time"
+
+	"github.com/gorm-tenancy/tenancy"
 )
 
 // The sentinels say why a request was not admitted, next to those of package tenancy: ErrInvalidID,
@@ -14,8 +16,9 @@ var (
 	ErrCentral = errors.New("httpmw: the request is for the central site")
 	// ErrNotMember: the user may not act for the tenant.
 	ErrNotMember = errors.New("httpmw: the user is not a member of the tenant")
-	// ErrMaintenance: the tenant exists and is not served for a while. See [MaintenanceError] to say how long.
-	ErrMaintenance = errors.New("httpmw: the tenant is in maintenance")
+	// ErrMaintenance is [tenancy.ErrTenantMaintenance]: the tenant exists and is not served for a while. See
+	// [MaintenanceError] to say how long.
+	ErrMaintenance = tenancy.ErrTenantMaintenance
 	// ErrUnavailable: whoever was asked for the tenant could not answer. The cause is wrapped beside it.
 	ErrUnavailable = errors.New("httpmw: the tenant cannot be looked up")
 )

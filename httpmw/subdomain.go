@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gorm-tenancy/tenancy"
+	"github.com/gorm-tenancy/tenancy/internal/hostname"
 )
 
 // FromSubdomain reads the tenant from the host: thor.example.com is tenant thor of the base domain example.com. Case,
@@ -41,7 +42,7 @@ func FromSubdomain(baseDomains ...string) Resolver {
 type subdomain struct{ bases bases }
 
 func (s subdomain) Resolve(r *http.Request) (tenancy.ID, error) {
-	h, err := parseHost(r.Host)
+	h, err := hostname.Parse(r.Host)
 	if err != nil {
 		return "", err
 	}
@@ -59,26 +60,26 @@ type bases []string
 func parseBases(domains []string) (bases, error) {
 	parsed := make(bases, 0, len(domains))
 	for _, domain := range domains {
-		h, err := parseHost(domain)
-		if err != nil || h.ip || strings.Contains(domain, ":") {
+		h, err := hostname.Parse(domain)
+		if err != nil || h.IP || strings.Contains(domain, ":") {
 			return nil, fmt.Errorf("httpmw: base domain %q: want a domain name without a port", domain)
 		}
-		parsed = append(parsed, "."+h.name)
+		parsed = append(parsed, "."+h.Name)
 	}
 	slices.SortFunc(parsed, func(a, b string) int { return len(b) - len(a) })
 	return parsed, nil
 }
 
 // tenant returns the tenant of a host, or errForeignHost when the host has nothing to do with the base domains.
-func (b bases) tenant(h host) (tenancy.ID, error) {
-	if h.ip {
+func (b bases) tenant(h hostname.Host) (tenancy.ID, error) {
+	if h.IP {
 		return "", ErrCentral
 	}
 	for _, base := range b {
-		if h.name == base[1:] {
+		if h.Name == base[1:] {
 			return "", ErrCentral
 		}
-		label, ok := strings.CutSuffix(h.name, base)
+		label, ok := strings.CutSuffix(h.Name, base)
 		if !ok {
 			continue
 		}

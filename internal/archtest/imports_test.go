@@ -89,6 +89,8 @@ func forbidden(name, path string) string {
 		return "strategies do not know each other"
 	case in(name, "/httpmw") && in(path, gin):
 		return "httpmw is plain net/http"
+	case in(name, "/catalog") && in(path, module) && path != module && !in(path, module+"/catalog") && !in(path, module+"/internal"):
+		return "the catalog knows no strategy and no middleware"
 	case in(path, module+"/example") && !in(name, "/example"):
 		return "examples are for applications"
 	}
@@ -122,6 +124,11 @@ func TestForbidden(t *testing.T) {
 		{"/httpmw", gin + "/binding", true},
 		{"/ginmw", gin, false},
 		{"/ginmw", module + "/httpmw", false},
+		{"/catalog", module, false},
+		{"/catalog", module + "/internal/hostname", false},
+		{"/catalog", module + "/httpmw", true},
+		{"/catalog", module + "/strategies/schema", true},
+		{"/catalog/storetest", module + "/catalog", false},
 		{"/bench", module + "/example/polls", true},
 		{"/example/polls", module + "/ginmw", false},
 	} {

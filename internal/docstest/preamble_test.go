@@ -12,6 +12,7 @@ var wrapper = docstest.Wrapper{
 		"schema":   module + "/strategies/schema",
 		"database": module + "/strategies/database",
 		"pinned":   module + "/strategies/pinned",
+		"catalog":  module + "/catalog",
 		"httpmw":   module + "/httpmw",
 		"ginmw":    module + "/ginmw",
 
@@ -21,14 +22,16 @@ var wrapper = docstest.Wrapper{
 		"http":    "net/http",
 		"os":      "os",
 		"slog":    "log/slog",
+		"strings": "strings",
 		"testing": "testing",
 		"time":    "time",
 
-		"gorm":     "gorm.io/gorm",
-		"clause":   "gorm.io/gorm/clause",
-		"sqlite":   "gorm.io/driver/sqlite",
-		"postgres": "gorm.io/driver/postgres",
-		"mysql":    "gorm.io/driver/mysql",
+		"gorm":       "gorm.io/gorm",
+		"gormschema": "gorm.io/gorm/schema",
+		"clause":     "gorm.io/gorm/clause",
+		"sqlite":     "gorm.io/driver/sqlite",
+		"postgres":   "gorm.io/driver/postgres",
+		"mysql":      "gorm.io/driver/mysql",
 
 		"gin": "github.com/gin-gonic/gin",
 	},
@@ -48,6 +51,9 @@ var wrapper = docstest.Wrapper{
 			var handler http.Handler
 			var directory httpmw.Directory
 			var mw *httpmw.Middleware
+			var store catalog.Store
+			var tenants *catalog.Catalog
+			var job http.Header
 
 			type Poll struct {
 				ID       uint

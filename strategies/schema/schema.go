@@ -33,6 +33,7 @@ var (
 	_ tenancy.Verifier    = (*Strategy)(nil)
 	_ tenancy.Provisioner = (*Strategy)(nil)
 	_ tenancy.Restrictor  = (*Strategy)(nil)
+	_ tenancy.Renamer     = (*Strategy)(nil)
 )
 
 // New returns the schema strategy.

@@ -1,4 +1,6 @@
-package httpmw
+// Package hostname brings the spellings of a host or domain name to one form: in requests, and where tenants register
+// domains. Two spellings that mean one host to a browser must be one name, and no other two.
+package hostname
 
 import (
 	"fmt"
@@ -16,31 +18,32 @@ const (
 	punycodePrefix = "xn--"
 )
 
-var errMalformedHost = fmt.Errorf("%w: the host is not a host name", tenancy.ErrInvalidID)
+// ErrMalformed is a tenancy.ErrInvalidID: the text is no host name.
+var ErrMalformed = fmt.Errorf("%w: the host is not a host name", tenancy.ErrInvalidID)
 
-// host is the Host of a request in the one form that all its spellings share: lower-case ASCII (A-labels), no port,
+// Host is the Host of a request in the one form that all its spellings share: lower-case ASCII (A-labels), no port,
 // no trailing dot.
-type host struct {
-	name string
-	ip   bool // name is an IP address, an IPv6 one without brackets
+type Host struct {
+	Name string
+	IP   bool // Name is an IP address, an IPv6 one without brackets
 }
 
-// parseHost reads a Host header. Folding case, port, one trailing dot and the IDNA form is what browsers and DNS do;
-// everything else that is no host name (user info, escapes, spaces, commas) is refused, never repaired.
-func parseHost(hostport string) (host, error) {
+// Parse reads a Host header. Folding case, port, one trailing dot and the IDNA form is what browsers and DNS do;
+// everything else that is no host name (user info, escapes, spaces, commas) is refused with ErrMalformed, never repaired.
+func Parse(hostport string) (Host, error) {
 	name, err := stripPort(hostport)
 	if err != nil {
-		return host{}, err
+		return Host{}, err
 	}
 	if strings.HasPrefix(name, "[") {
 		return parseIPv6(name)
 	}
-	name, err = parseDomain(name)
+	name, err = Domain(name)
 	if err != nil {
-		return host{}, err
+		return Host{}, err
 	}
 	_, notIP := netip.ParseAddr(name)
-	return host{name: name, ip: notIP == nil}, nil
+	return Host{Name: name, IP: notIP == nil}, nil
 }
 
 func stripPort(hostport string) (string, error) {
@@ -54,29 +57,29 @@ func stripPort(hostport string) (string, error) {
 	}
 	name, port := hostport[:from+colon], hostport[from+colon+1:]
 	if len(port) > 5 || strings.Trim(port, "0123456789") != "" {
-		return "", errMalformedHost
+		return "", ErrMalformed
 	}
 	return name, nil
 }
 
-func parseIPv6(bracketed string) (host, error) {
+func parseIPv6(bracketed string) (Host, error) {
 	name, ok := strings.CutSuffix(bracketed[1:], "]")
 	if !ok {
-		return host{}, errMalformedHost
+		return Host{}, ErrMalformed
 	}
 	addr, err := netip.ParseAddr(name)
 	// A zone means something on the client's machine only.
 	if err != nil || !addr.Is6() || addr.Zone() != "" {
-		return host{}, errMalformedHost
+		return Host{}, ErrMalformed
 	}
-	return host{name: addr.String(), ip: true}, nil
+	return Host{Name: addr.String(), IP: true}, nil
 }
 
-// parseDomain returns the canonical form of a domain name without a port.
-func parseDomain(name string) (string, error) {
+// Domain returns the canonical form of a domain name without a port, or ErrMalformed.
+func Domain(name string) (string, error) {
 	// A character takes at most four bytes; no longer text can be a name that is short enough.
 	if len(name) > 4*maxHostLength {
-		return "", errMalformedHost
+		return "", ErrMalformed
 	}
 	labels := strings.Split(strings.TrimSuffix(name, "."), ".")
 	for i, label := range labels {
@@ -88,7 +91,7 @@ func parseDomain(name string) (string, error) {
 	}
 	name = strings.Join(labels, ".")
 	if len(name) > maxHostLength {
-		return "", errMalformedHost
+		return "", ErrMalformed
 	}
 	return name, nil
 }
@@ -107,7 +110,7 @@ func parseLabel(label string) (string, error) {
 		genuine = ascii == lower
 	}
 	if err != nil || !genuine {
-		return "", errMalformedHost
+		return "", ErrMalformed
 	}
 	return ascii, nil
 }
