@@ -33,7 +33,7 @@ func (r *Runner) apply(ctx context.Context, at place) error {
 	if s.SQL != "" {
 		file[fmt.Sprintf("%d_step.sql", s.Version)] = &fstest.MapFile{Data: []byte(r.withLockTimeout(s)), Mode: 0o444}
 	} else {
-		options = append(options, goose.WithGoMigrations(goose.NewGoMigration(s.Version, r.function(s), nil)))
+		options = append(options, goose.WithGoMigrations(goose.NewGoMigration(s.Version, r.function(at.owner, s), nil)))
 	}
 	provider, err := goose.NewProvider(goose.DialectCustom, pool, file, options...)
 	if err != nil {
@@ -71,10 +71,10 @@ func (r *Runner) placeOf(ctx context.Context, tenant string, s Step) (place, err
 }
 
 // function turns Run into goose's.
-func (r *Runner) function(s Step) *goose.GoFunc {
+func (r *Runner) function(tenant string, s Step) *goose.GoFunc {
 	if s.NoTransaction {
 		return &goose.GoFunc{RunDB: func(ctx context.Context, db *sql.DB) error {
-			return recovered(func() error { return s.Run(ctx, r.session(ctx, db)) })
+			return recovered(func() error { return s.Run(ctx, r.session(ctx, r.poolFor(tenant, db))) })
 		}}
 	}
 	return &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
@@ -83,8 +83,22 @@ func (r *Runner) function(s Step) *goose.GoFunc {
 			return err
 		}
 		defer undo()
-		return recovered(func() error { return s.Run(ctx, r.session(ctx, tx)) })
+		return recovered(func() error { return s.Run(ctx, r.session(ctx, r.transactionFor(tenant, tx))) })
 	}}
+}
+
+func (r *Runner) poolFor(tenant string, db *sql.DB) gorm.ConnPool {
+	if r.central {
+		return db
+	}
+	return pinnedPool{pinned{db, tenancy.ID(tenant)}, db}
+}
+
+func (r *Runner) transactionFor(tenant string, tx *sql.Tx) gorm.ConnPool {
+	if r.central {
+		return tx
+	}
+	return pinnedTx{pinned{tx, tenancy.ID(tenant)}, tx}
 }
 
 // session is GORM over one connection or transaction. Nothing is prepared: tenants may be at different versions.

@@ -42,7 +42,8 @@ type env struct {
 	testing.TB
 	db       *gorm.DB
 	raw      *sql.DB // past the walls
-	prefix   string  // of tenants' schemas
+	dsn      string
+	prefix   string // of tenants' schemas
 	tenants  []tenancy.ID
 	strategy tenancy.Strategy
 	reopen   func(t testing.TB) *gorm.DB // as another process would
@@ -79,9 +80,10 @@ func postgresEnv(t testing.TB, tenants []tenancy.ID, options ...schema.Option) *
 	}
 	strategy := schema.New(options...)
 	e.strategy = strategy
-	e.db = use(t, postgres.Open(server.DSN(user, name)), strategy)
+	e.dsn = server.DSN(user, name)
+	e.db = use(t, postgres.Open(e.dsn), strategy)
 	e.reopen = func(t testing.TB) *gorm.DB {
-		return use(t, postgres.Open(server.DSN(user, name)), schema.New(append(options, schema.Prefix(e.prefix))...))
+		return use(t, postgres.Open(e.dsn), schema.New(append(options, schema.Prefix(e.prefix))...))
 	}
 	for _, id := range tenants {
 		must(t, strategy.Provision(context.Background(), id))
@@ -95,11 +97,11 @@ func (e *env) dropRoles(name, user string) {
 	roles := strings.Fields(e.query("SELECT coalesce(string_agg(rolname, ' '), '') FROM pg_roles " +
 		"WHERE shobj_description(oid, 'pg_authid') LIKE 'tenancy:' || current_database() || ':%'"))
 	for _, role := range append(roles, user) {
-		e.exec("DROP OWNED BY " + role + " CASCADE")
+		e.exec(`DROP OWNED BY "` + role + `" CASCADE`)
 	}
 	e.exec("ALTER DATABASE " + name + " OWNER TO postgres")
 	for _, role := range append(roles, user) {
-		e.exec("DROP ROLE " + role)
+		e.exec(`DROP ROLE "` + role + `"`)
 	}
 }
 
@@ -120,9 +122,10 @@ func mariaEnv(t testing.TB, tenants []tenancy.ID) *env {
 	})
 	strategy := schema.New(schema.Prefix(e.prefix))
 	e.strategy = strategy
-	e.db = use(t, mysql.Open(server.DSN(servers.App, name)), strategy)
+	e.dsn = server.DSN(servers.App, name)
+	e.db = use(t, mysql.Open(e.dsn), strategy)
 	e.reopen = func(t testing.TB) *gorm.DB {
-		return use(t, mysql.Open(server.DSN(servers.App, name)), schema.New(schema.Prefix(e.prefix)))
+		return use(t, mysql.Open(e.dsn), schema.New(schema.Prefix(e.prefix)))
 	}
 	for _, id := range tenants {
 		must(t, strategy.Provision(context.Background(), id))
@@ -135,7 +138,7 @@ func mariaEnv(t testing.TB, tenants []tenancy.ID) *env {
 func sharedEnv(t testing.TB, tenants []tenancy.ID) *env {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "app.db") + "?_busy_timeout=5000&_journal_mode=WAL&_txlock=immediate"
-	e := &env{TB: t, tenants: tenants, strategy: shared.New()}
+	e := &env{TB: t, tenants: tenants, strategy: shared.New(), dsn: file}
 	e.db = use(t, sqlite.Open(file), e.strategy)
 	e.reopen = func(t testing.TB) *gorm.DB { return use(t, sqlite.Open(file), shared.New()) }
 	var err error

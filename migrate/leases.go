@@ -2,9 +2,12 @@ package migrate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
+
+	"gorm.io/gorm"
 )
 
 // lease is a row of "tenancy_leases": who works on a tenant, and until when if nothing more is heard.
@@ -56,18 +59,14 @@ func (s *leases) acquire(ctx context.Context, tenant string) (ok bool, err error
 	if taken.RowsAffected > 0 {
 		return true, nil
 	}
-	failed := s.ledger.in(ctx).Create(&lease{Tenant: tenant, Owner: s.owner, Until: s.until()}).Error
-	if failed == nil {
-		return true, nil
+	err = s.ledger.in(ctx).Create(&lease{Tenant: tenant, Owner: s.owner, Until: s.until()}).Error
+	if errors.Is(err, gorm.ErrDuplicatedKey) {
+		return false, nil
 	}
-	var n int64
-	if err := s.ledger.in(ctx).Model(&lease{}).Where("tenant = ?", tenant).Count(&n).Error; err != nil {
+	if err != nil {
 		return false, fmt.Errorf("migrate: lease: %w", err)
 	}
-	if n == 0 && !retryable(failed) { // somebody may just have released it
-		return false, fmt.Errorf("migrate: lease: %w", failed)
-	}
-	return false, nil
+	return true, nil
 }
 
 func (s *leases) release(ctx context.Context, tenant string) error {

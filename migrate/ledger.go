@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -76,7 +77,7 @@ func newLedger(db *gorm.DB) (ledger, error) {
 		return ledger{}, fmt.Errorf("migrate: GORM has no *sql.DB for the ledger: %w", err)
 	}
 	plain, err := gorm.Open(opened{db.Dialector}, &gorm.Config{
-		ConnPool: pool, Logger: logger.Discard, DisableAutomaticPing: true, SkipDefaultTransaction: true,
+		ConnPool: pool, Logger: logger.Discard, DisableAutomaticPing: true, SkipDefaultTransaction: true, TranslateError: true,
 	})
 	return ledger{plain}, err
 }
@@ -90,12 +91,26 @@ func (opened) Initialize(db *gorm.DB) error {
 	return nil
 }
 
+// Translate is called by GORM.
+func (d opened) Translate(err error) error {
+	if inner, ok := d.Dialector.(gorm.ErrorTranslator); ok {
+		return inner.Translate(err)
+	}
+	return err
+}
+
 func (l ledger) in(ctx context.Context) *gorm.DB { return l.db.WithContext(tenancy.Central(ctx)) }
 
 // heads returns all tenants' heads by one query. Where the tables are missing there are none.
 func (l ledger) heads(ctx context.Context) (map[string]head, error) {
 	var rows []head
-	if err := l.in(ctx).Find(&rows).Error; err != nil && (ctx.Err() != nil || l.in(ctx).Migrator().HasTable(&head{})) {
+	err := l.in(ctx).Find(&rows).Error
+	if err != nil && l.in(ctx).Migrator().HasTable(&head{}) { // another runner may have made it just now
+		err = l.in(ctx).Find(&rows).Error
+	} else if ctx.Err() == nil {
+		err = nil
+	}
+	if err != nil {
 		return nil, fmt.Errorf("migrate: read the ledger: %w", err)
 	}
 	found := make(map[string]head, len(rows))
@@ -170,13 +185,9 @@ func (l ledger) put(ctx context.Context, key func(*gorm.DB) *gorm.DB, columns ma
 	if updated.RowsAffected > 0 {
 		return nil
 	}
-	failed := l.in(ctx).Create(row).Error
-	if failed == nil {
-		return nil
-	}
-	var n int64
-	if err := l.in(ctx).Scopes(key).Count(&n).Error; err != nil || n == 0 {
-		return fmt.Errorf("migrate: write the ledger: %w", failed)
+	err := l.in(ctx).Create(row).Error
+	if err != nil && !errors.Is(err, gorm.ErrDuplicatedKey) {
+		return fmt.Errorf("migrate: write the ledger: %w", err)
 	}
 	return nil
 }
