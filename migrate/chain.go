@@ -49,11 +49,13 @@ func (c chain) version() int64 { return c.steps[len(c.steps)-1].Version }
 // pending returns what a tenant lacks, given its entries of the ledger, or why it cannot go on. With ErrAhead it returns both.
 func (c chain) pending(entries []Entry, outOfOrder bool) ([]Step, error) {
 	has := map[int64]Entry{}
-	var newest int64
 	for _, e := range entries {
 		has[e.Version] = e
-		if e.State == StateDone && e.Version != modelsVersion {
-			newest = max(newest, e.Version)
+	}
+	var newest int64
+	for _, s := range c.steps {
+		if has[s.Version].State == StateDone && !s.repeatable {
+			newest = s.Version
 		}
 	}
 	var steps []Step

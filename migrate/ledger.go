@@ -105,10 +105,10 @@ func (l ledger) in(ctx context.Context) *gorm.DB { return l.db.WithContext(tenan
 func (l ledger) heads(ctx context.Context) (map[string]head, error) {
 	var rows []head
 	err := l.in(ctx).Find(&rows).Error
-	if err != nil && l.in(ctx).Migrator().HasTable(&head{}) { // another runner may have made it just now
-		err = l.in(ctx).Find(&rows).Error
-	} else if ctx.Err() == nil {
-		err = nil
+	if err != nil && !l.missing(ctx, &head{}) {
+		err = l.in(ctx).Find(&rows).Error // another runner may have made the table just now
+	} else if err != nil {
+		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("migrate: read the ledger: %w", err)
@@ -118,6 +118,11 @@ func (l ledger) heads(ctx context.Context) (map[string]head, error) {
 		found[h.Tenant] = h
 	}
 	return found, nil
+}
+
+// missing reports that a table is not there, and that this is not for want of a connection.
+func (l ledger) missing(ctx context.Context, table any) bool {
+	return !l.in(ctx).Migrator().HasTable(table) && l.in(ctx).Exec("SELECT 1").Error == nil
 }
 
 // prepare makes the tables where they are missing. Another runner may be making them, and win: then they are there at the next attempt.

@@ -62,7 +62,7 @@ func (r *Runner) known(ctx context.Context, ids []tenancy.ID) (map[string][]Entr
 		names[i] = string(id)
 	}
 	entries, err := r.ledger.entries(ctx, names...)
-	if err != nil && ctx.Err() == nil && !r.ledger.in(ctx).Migrator().HasTable(&Entry{}) {
+	if err != nil && r.ledger.missing(ctx, &Entry{}) {
 		return nil, nil
 	}
 	return entries, err
@@ -88,11 +88,9 @@ func (r *Runner) Status(ctx context.Context, ids ...tenancy.ID) ([]Status, error
 	}
 	open := map[string][]Entry{}
 	var rows []Entry
-	if len(f.heads) > 0 || len(f.behind) > 0 {
-		err := r.ledger.in(ctx).Where("state <> ?", StateDone).Order("tenant, version").Find(&rows).Error
-		if err != nil && r.ledger.in(ctx).Migrator().HasTable(&Entry{}) {
-			return nil, fmt.Errorf("migrate: read the ledger: %w", err)
-		}
+	err = r.ledger.in(ctx).Where("state <> ?", StateDone).Order("tenant, version").Find(&rows).Error
+	if err != nil && !r.ledger.missing(ctx, &Entry{}) {
+		return nil, fmt.Errorf("migrate: read the ledger: %w", err)
 	}
 	for _, e := range rows {
 		open[e.Tenant] = append(open[e.Tenant], e)
