@@ -67,7 +67,7 @@ func postgresEnv(t testing.TB, tenants []tenancy.ID, options ...schema.Option) *
 	t.Helper()
 	server := servers.Postgres(t)
 	name := server.Database(t)
-	raw, err := sql.Open("pgx", server.DSN(servers.Superuser, name))
+	raw, err := sql.Open("pgx", server.DSN(servers.Superuser, name)+"&default_query_exec_mode=exec")
 	must(t, err)
 	t.Cleanup(func() { raw.Close() })
 	e := &env{TB: t, raw: raw, tenants: tenants, prefix: "tenant_"}
@@ -195,14 +195,11 @@ func (e *env) query(q string) (s string) {
 // titles are a tenant's polls, past the walls.
 func (e *env) titles(id tenancy.ID) string {
 	e.Helper()
-	table := "polls WHERE tenant_id = '" + string(id) + "'"
+	table := "polls WHERE tenant_id = '" + string(id) + "' ORDER BY id"
 	if e.prefix != "" {
-		table = e.prefix + string(id) + ".polls"
+		table = e.prefix + string(id) + ".polls ORDER BY id"
 	}
 	rows, err := e.raw.Query("SELECT title FROM " + table)
-	if e.prefix == "" {
-		rows, err = e.raw.Query("SELECT title FROM " + table + " ORDER BY id")
-	}
 	must(e, err)
 	defer rows.Close()
 	var all []string

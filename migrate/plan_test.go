@@ -79,7 +79,7 @@ func TestPlanChangesNothing(t *testing.T) {
 		switch {
 		case e.prefix == "" && !errors.Is(errFrom, tenancy.ErrUnsupported):
 			t.Error(from, errFrom)
-		case e.prefix != "" && (err != nil || len(drift) != 1 || drift[0].Tenant != "a" || !strings.Contains(drift[0].Differences[0], "title")):
+		case e.prefix != "" && (err != nil || len(drift) != 1 || drift[0].Tenant != "a" || !strings.Contains(strings.Join(drift[0].Differences, ";"), "tenant_id")):
 			t.Errorf("%+v %v", drift, err)
 		case e.prefix != "" && (errFrom != nil || len(from) != 1 || from[0].Tenant != "a" || len(from[0].Differences) != 3):
 			t.Errorf("%+v %v", from, errFrom)
@@ -213,12 +213,6 @@ func TestBaseline(t *testing.T) {
 	})
 }
 
-// Plan is central.
-type Plan struct {
-	ID   uint
-	Name string
-}
-
 // TestCentral: central tables have steps of their own, which run once and not in a tenant.
 func TestCentral(t *testing.T) {
 	t.Parallel()
@@ -228,7 +222,7 @@ func TestCentral(t *testing.T) {
 		migrate.Step{Version: 1, Name: "plans", SQL: "-- +goose Up\nCREATE TABLE plans (id int PRIMARY KEY, name text);"},
 		migrate.Step{Version: 2, Name: "free", Run: func(_ context.Context, tx *gorm.DB) error {
 			runs++
-			return tx.Create(&Plan{ID: 1, Name: "free"}).Error
+			return tx.Exec("INSERT INTO plans VALUES (1, 'free')").Error
 		}},
 	})
 	must(t, err)
