@@ -45,7 +45,7 @@ func TestFleet(t *testing.T) {
 		ids = append(ids, tenancy.ID(fmt.Sprintf("t%d", i+1)))
 	}
 	proxy := wire.New(t, server.Addr())
-	db := use(t, postgres.Open(strings.ReplaceAll(server.DSN(servers.App, name), server.Addr(), proxy.Addr())), schema.New())
+	db := use(t, postgres.Open(strings.ReplaceAll(server.DSN(servers.App, name), server.Addr(), proxy.Addr())+"&default_query_exec_mode=exec"), schema.New())
 	shown := 0
 	r, err := migrate.New(db, migrate.List(ids...), []migrate.Source{
 		migrate.Files(fstest.MapFS{"1_open.sql": {Data: []byte("-- +goose Up\nALTER TABLE polls ADD COLUMN open boolean;\n")}}),

@@ -10,6 +10,7 @@ var wrapper = docstest.Wrapper{
 		"tenancy": module,
 		"shared":  module + "/strategies/shared",
 		"schema":  module + "/strategies/schema",
+		"migrate": module + "/migrate",
 		"httpmw":  module + "/httpmw",
 		"ginmw":   module + "/ginmw",
 
