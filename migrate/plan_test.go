@@ -149,8 +149,10 @@ func TestHalfDone(t *testing.T) {
 	t.Parallel()
 	e := postgresEnv(t, []tenancy.ID{"a", "b"})
 	e.exec("UPDATE tenant_a.polls SET title = 'same'")
-	r := e.runner([]migrate.Source{migrate.Step{Version: 1, Name: "unique", NoTransaction: true,
-		SQL: "-- +goose Up\nCREATE UNIQUE INDEX CONCURRENTLY polls_title ON polls (title);"}})
+	r := e.runner([]migrate.Source{migrate.Step{
+		Version: 1, Name: "unique", NoTransaction: true,
+		SQL: "-- +goose Up\nCREATE UNIQUE INDEX CONCURRENTLY polls_title ON polls (title);",
+	}})
 	for range 2 {
 		report, err := r.Up(t.Context())
 		if err == nil || report.Done+report.AtHead != 1 || mustHistory(t, r, "a")[0].State != migrate.StateHalf {
