@@ -7,11 +7,15 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
 
 	"github.com/gorm-tenancy/tenancy"
+	"github.com/gorm-tenancy/tenancy/internal/servers"
 	"github.com/gorm-tenancy/tenancy/migrate"
 	"github.com/gorm-tenancy/tenancy/strategies/schema"
+	"github.com/gorm-tenancy/tenancy/strategies/shared"
 )
 
 // TestAttackUnqualified: what a step of a does without naming a schema happens in a, whatever it tries, and as nobody's
@@ -133,4 +137,43 @@ func TestAttackQualified(t *testing.T) {
 	_, err = r.Up(t.Context())
 	must(t, err)
 	must(t, e.db.WithContext(tenancy.WithTenant(t.Context(), "a")).Exec("INSERT INTO mine VALUES (1)").Error)
+}
+
+// TestRowLevelSecurity: where the database holds tenants inside their rows, a file without any condition changes one
+// tenant's, and DDL is refused.
+func TestRowLevelSecurity(t *testing.T) {
+	t.Parallel()
+	server := servers.Postgres(t)
+	dsn := server.DSN(servers.App, server.Database(t))
+	strategy := shared.New(shared.RowLevelSecurity())
+	plain, err := gorm.Open(postgres.Open(dsn), &gorm.Config{Logger: logger.Discard})
+	must(t, err)
+	must(t, strategy.Migrate(t.Context(), plain, plugin(strategy)))
+	db := use(t, postgres.Open(dsn), strategy)
+	pool, _ := plain.DB()
+	pool.Close()
+	titles := func(id tenancy.ID) (got []string) {
+		must(t, db.WithContext(tenancy.WithTenant(t.Context(), id)).Model(&Poll{}).Order("id").Pluck("title", &got).Error)
+		return got
+	}
+	for _, id := range []tenancy.ID{"a", "b"} {
+		must(t, db.WithContext(tenancy.WithTenant(t.Context(), id)).Create(&Poll{Title: string(id)}).Error)
+	}
+	update := migrate.Step{Version: 1, Name: "all", SQL: "-- +goose Up\nUPDATE polls SET title = title || '!';"}
+	one, err := migrate.New(db, migrate.List("a"), []migrate.Source{update})
+	must(t, err)
+	for range 2 {
+		_, err = one.Up(t.Context())
+		must(t, err)
+	}
+	if got := fmt.Sprint(titles("a"), titles("b")); got != "[a!] [b]" {
+		t.Error(got)
+	}
+	for _, q := range []string{"ALTER TABLE polls DISABLE ROW LEVEL SECURITY", "CREATE TABLE loot AS SELECT * FROM polls"} {
+		r, err := migrate.New(db, migrate.List("a"), []migrate.Source{update, migrate.Step{Version: 2, Name: "loot", SQL: "-- +goose Up\n" + q + ";"}})
+		must(t, err)
+		if _, err := r.Up(t.Context()); !errors.Is(err, tenancy.ErrUnconfined) {
+			t.Errorf("%s: %v", q, err)
+		}
+	}
 }

@@ -124,24 +124,17 @@ func (Ballot2) TableName() string { return "ballots" }
 // TestModels: AutoMigrate runs again in every tenant when a model has changed, and only then.
 func TestModels(t *testing.T) {
 	t.Parallel()
-	for name, open := range map[string]func(testing.TB) *env{
-		"postgres": func(t testing.TB) *env { return postgresEnv(t, []tenancy.ID{"a", "b"}) },
-		"mariadb":  func(t testing.TB) *env { return mariaEnv(t, []tenancy.ID{"a", "b"}) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			e := open(t)
-			for i, models := range [][]any{{&Ballot{}}, {&Ballot2{}}, {&Ballot{}}, {&Ballot2{}}} {
-				for round, want := range []int{2, 0} {
-					report, err := e.runner([]migrate.Source{migrate.Models(models...)}).Up(t.Context())
-					if err != nil || report.Steps != want {
-						t.Errorf("state %d, round %d: %v %v", i, round, report, err)
-					}
+	siloed(t, func(t *testing.T, e *env) {
+		for i, models := range [][]any{{&Ballot{}}, {&Ballot2{}}, {&Ballot{}}, {&Ballot2{}}} {
+			for round, want := range []int{2, 0} {
+				report, err := e.runner([]migrate.Source{migrate.Models(models...)}).Up(t.Context())
+				if err != nil || report.Steps != want {
+					t.Errorf("state %d, round %d: %v %v", i, round, report, err)
 				}
 			}
-			e.exec("INSERT INTO " + e.prefix + "b.ballots (id, title) VALUES (1, 'x')")
-		})
-	}
+		}
+		e.exec("INSERT INTO " + e.prefix + "b.ballots (id, title) VALUES (1, 'x')")
+	})
 }
 
 // TestHalfDone: what failed outside a transaction is not tried again before somebody has looked.
@@ -213,6 +206,24 @@ func TestBaseline(t *testing.T) {
 			t.Errorf("%v %v: %s; %s", report, err, e.titles("a"), e.titles("b"))
 		}
 	})
+}
+
+// TestForget: a tenant that was removed and made again is migrated again, and nobody else is.
+func TestForget(t *testing.T) {
+	t.Parallel()
+	e := postgresEnv(t, []tenancy.ID{"a", "b"})
+	r := e.runner([]migrate.Source{shout(1)})
+	_, err := r.Up(t.Context())
+	must(t, err)
+	provisioner := e.strategy.(tenancy.Provisioner)
+	must(t, provisioner.Deprovision(t.Context(), "a"))
+	must(t, r.Forget(t.Context(), "a"))
+	must(t, provisioner.Provision(t.Context(), "a"))
+	e.exec("INSERT INTO tenant_a.polls (id, title) VALUES (1, 'new')")
+	report, err := r.Up(t.Context())
+	if err != nil || report.Done != 1 || report.AtHead != 1 || e.titles("a") != "new!" || e.titles("b") != "b one!, b two!" {
+		t.Errorf("%v %v: %s; %s", report, err, e.titles("a"), e.titles("b"))
+	}
 }
 
 // TestCentral: central tables have steps of their own, which run once and not in a tenant.

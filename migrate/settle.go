@@ -32,6 +32,25 @@ func (r *Runner) Baseline(ctx context.Context, ids ...tenancy.ID) error {
 	return nil
 }
 
+// Forget removes tenants from the ledger. Call it when a tenant's place was removed: a later tenant of that name begins
+// anew. The place itself is left as it is.
+func (r *Runner) Forget(ctx context.Context, ids ...tenancy.ID) error {
+	for _, id := range ids {
+		err := r.holding(ctx, id, func(ctx context.Context) error {
+			for _, table := range []any{&head{}, &Entry{}, &mark{}} { // what makes it be passed over goes first
+				if err := r.ledger.in(ctx).Where("tenant = ?", string(id)).Delete(table).Error; err != nil {
+					return fmt.Errorf("migrate: write the ledger: %w", err)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return &StepError{Tenant: id, Err: err}
+		}
+	}
+	return nil
+}
+
 // Outcome says what was found in a tenant whose step was half done.
 type Outcome bool
 
