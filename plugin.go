@@ -182,6 +182,9 @@ func (p *Plugin) Declare(db *gorm.DB) error {
 // OwnedModels returns the models that were declared with the option of that name. Safe for concurrent use.
 func (p *Plugin) OwnedModels() []any { return slices.Clone(p.config.owned) }
 
+// Strategy returns the strategy given to [New]. Safe for concurrent use.
+func (p *Plugin) Strategy() Strategy { return p.strategy }
+
 // guardOnDuplicateKey makes MySQL's upsert keep foreign rows as they are: ON DUPLICATE KEY UPDATE has no WHERE.
 func (p *Plugin) guardOnDuplicateKey(db *gorm.DB) {
 	key := reflect.ValueOf(db.ClauseBuilders).Pointer()

@@ -87,6 +87,8 @@ func forbidden(name, path string) string {
 		return "the root imports the standard library and GORM"
 	case in(name, "/strategies") && in(path, module+"/strategies") && !in(path, module+name):
 		return "strategies do not know each other"
+	case in(name, "/migrate") && in(path, module) && path != module:
+		return "migrate knows the contract, not who keeps it"
 	case in(name, "/httpmw") && in(path, gin):
 		return "httpmw is plain net/http"
 	case in(name, "/catalog") && in(path, module) && path != module && !in(path, module+"/catalog") && !in(path, module+"/internal"):
@@ -120,6 +122,8 @@ func TestForbidden(t *testing.T) {
 		{"/strategies/shared", module + "/strategies/schema", true},
 		{"/strategies/shared", module + "/strategies/sharedtest", true},
 		{"/strategies/shared", module + "/strategies/shared/inner", false},
+		{"/migrate", module, false},
+		{"/migrate", module + "/strategies/schema", true},
 		{"/httpmw", module, false},
 		{"/httpmw", gin + "/binding", true},
 		{"/ginmw", gin, false},

@@ -13,6 +13,7 @@ var wrapper = docstest.Wrapper{
 		"database": module + "/strategies/database",
 		"pinned":   module + "/strategies/pinned",
 		"catalog":  module + "/catalog",
+		"migrate":  module + "/migrate",
 		"httpmw":   module + "/httpmw",
 		"ginmw":    module + "/ginmw",
 

@@ -184,11 +184,11 @@ func (e *env) dropRoles() {
 	}
 	must(e, rows.Err())
 	for _, role := range append(roles, "creator_"+e.name) {
-		e.exec("DROP OWNED BY " + role + " CASCADE")
+		e.exec(`DROP OWNED BY "` + role + `" CASCADE`)
 	}
 	e.exec("ALTER DATABASE " + e.name + " OWNER TO postgres")
 	for _, role := range append(roles, "creator_"+e.name) {
-		e.exec("DROP ROLE " + role)
+		e.exec(`DROP ROLE "` + role + `"`)
 	}
 }
 

@@ -24,10 +24,14 @@ func (s *Strategy) name(id tenancy.ID) (string, error) {
 // place is name for an id that was parsed.
 func (s *Strategy) place(id tenancy.ID) (string, error) {
 	name := s.prefix + string(id)
+	most := maxName
+	if s.roles {
+		most -= len(ownerOf(""))
+	}
 	switch {
-	case len(name) > maxName:
+	case len(name) > most:
 		return "", fmt.Errorf("%w: behind the prefix %q at most %d bytes fit the name of a schema; give the tenant a shorter id, "+
-			"or the strategy a shorter schema.Prefix", tenancy.ErrInvalidID, s.prefix, maxName-len(s.prefix))
+			"or the strategy a shorter schema.Prefix", tenancy.ErrInvalidID, s.prefix, most-len(s.prefix))
 	case tenancy.Reserved(name):
 		return "", s.taken()
 	}
@@ -38,6 +42,9 @@ func (s *Strategy) place(id tenancy.ID) (string, error) {
 	}
 	return name, nil
 }
+
+// ownerOf names the role that owns the tables in a tenant's schema. No id holds a plus sign, so no schema has this name.
+func ownerOf(name string) string { return name + "+" }
 
 func (s *Strategy) taken() error {
 	return fmt.Errorf("%w: behind the prefix %q it names a schema that is no tenant's", tenancy.ErrInvalidID, s.prefix)

@@ -15,7 +15,7 @@ func mark(id tenancy.ID) string { return "tenancy:" + string(id) }
 
 func (s *Strategy) provisionPostgres(ctx context.Context, h home, id tenancy.ID, name string) error {
 	var script string
-	ctx = AsOwner(tenancy.WithTenant(ctx, id)) // in the tenant's search_path, as whoever may create
+	ctx = asBuilder(tenancy.WithTenant(ctx, id)) // in the tenant's search_path, as whoever may create
 	err := h.inTransaction(ctx, func(tx *sql.Tx) error {
 		exists, err := schemaOf(ctx, tx, id, name)
 		if err != nil {
@@ -92,7 +92,7 @@ func (s *Strategy) deprovisionPostgres(ctx context.Context, h home, id tenancy.I
 			}
 		}
 		if s.roles {
-			return dropRole(ctx, tx, id, name)
+			return errors.Join(dropRole(ctx, tx, id, name), dropRole(ctx, tx, id, ownerOf(name)))
 		}
 		return nil
 	})

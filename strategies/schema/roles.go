@@ -14,11 +14,19 @@ import (
 // this name: "shared" is a reserved id.
 func (s *Strategy) group() string { return s.prefix + "shared" }
 
-// grant makes the tenant's role, unless it is there, and lets it read and write rows in the tenant's schema.
+// grant makes the tenant's roles, unless they are there: one that reads and writes rows in the tenant's schema, and one that
+// owns its tables.
 func (s *Strategy) grant(ctx context.Context, tx *sql.Tx, id tenancy.ID, name string) error {
 	if err := s.grantGroup(ctx, tx); err != nil {
 		return err
 	}
+	if err := s.grantRows(ctx, tx, id, name); err != nil {
+		return err
+	}
+	return s.grantTables(ctx, tx, id, name)
+}
+
+func (s *Strategy) grantRows(ctx context.Context, tx *sql.Tx, id tenancy.ID, name string) error {
 	exists, mark, err := roleOf(ctx, tx, name, string(id))
 	if err != nil || exists {
 		return err
@@ -32,6 +40,33 @@ GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA %[1]s TO %[1]s;
 ALTER DEFAULT PRIVILEGES IN SCHEMA %[1]s GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO %[1]s;
 ALTER DEFAULT PRIVILEGES IN SCHEMA %[1]s GRANT USAGE, SELECT ON SEQUENCES TO %[1]s`,
 		quote(name), quote(s.group()), text(mark)))
+	return err
+}
+
+// grantTables makes the role for migrations and gives it the tables. What it makes later, the other role may use.
+func (s *Strategy) grantTables(ctx context.Context, tx *sql.Tx, id tenancy.ID, name string) error {
+	exists, mark, err := roleOf(ctx, tx, ownerOf(name), string(id))
+	if err != nil || exists {
+		return err
+	}
+	relations, err := ownTables(ctx, tx, name)
+	if err != nil {
+		return err
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, `CREATE ROLE %[2]s NOLOGIN IN ROLE %[3]s;
+COMMENT ON ROLE %[2]s IS %[4]s;
+GRANT %[2]s TO CURRENT_USER;
+GRANT USAGE, CREATE ON SCHEMA %[1]s TO %[2]s;
+ALTER DEFAULT PRIVILEGES FOR ROLE %[2]s IN SCHEMA %[1]s GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO %[1]s;
+ALTER DEFAULT PRIVILEGES FOR ROLE %[2]s IN SCHEMA %[1]s GRANT USAGE, SELECT ON SEQUENCES TO %[1]s`,
+		quote(name), quote(ownerOf(name)), quote(s.group()), text(mark))
+	for _, r := range relations {
+		if !r.follows {
+			fmt.Fprintf(&b, ";\nALTER %s OWNER TO %s", r.name, quote(ownerOf(name)))
+		}
+	}
+	_, err = tx.ExecContext(ctx, b.String())
 	return err
 }
 
@@ -61,14 +96,14 @@ func (s *Strategy) grantGroup(ctx context.Context, tx *sql.Tx) error {
 		}
 		fmt.Fprintf(&b, ";\nGRANT USAGE ON SCHEMA %s TO %s", quote(name), quote(group))
 		for _, t := range tables {
-			privileges := on
+			privileges := on + ", REFERENCES"
 			if t.sequence {
 				privileges = "USAGE, SELECT"
 			}
 			fmt.Fprintf(&b, ";\nGRANT %s ON %s TO %s", privileges, t.name, quote(group))
 		}
 		fmt.Fprintf(&b, `;
-ALTER DEFAULT PRIVILEGES IN SCHEMA %[1]s GRANT %[2]s ON TABLES TO %[3]s;
+ALTER DEFAULT PRIVILEGES IN SCHEMA %[1]s GRANT %[2]s, REFERENCES ON TABLES TO %[3]s;
 ALTER DEFAULT PRIVILEGES IN SCHEMA %[1]s GRANT USAGE, SELECT ON SEQUENCES TO %[3]s`, quote(name), on, quote(group))
 	}
 	_, err = tx.ExecContext(ctx, b.String())
@@ -78,12 +113,14 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA %[1]s GRANT USAGE, SELECT ON SEQUENCES TO %[3
 type relation struct {
 	name     string // ready for GRANT
 	sequence bool
+	follows  bool // a sequence that belongs to a column
 }
 
 // ownTables lists the tables and sequences of a schema that the DSN's role may grant; those of extensions are others'.
 func ownTables(ctx context.Context, tx *sql.Tx, schema string) (found []relation, err error) {
 	rows, err := tx.QueryContext(ctx, `SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE ' ELSE 'TABLE ' END ||
-	quote_ident(n.nspname) || '.' || quote_ident(c.relname), c.relkind = 'S'
+	quote_ident(n.nspname) || '.' || quote_ident(c.relname), c.relkind = 'S', EXISTS (SELECT FROM pg_catalog.pg_depend d
+	WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i') AND c.relkind = 'S')
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND pg_has_role(c.relowner, 'USAGE')`, schema)
 	if err != nil {
@@ -92,7 +129,7 @@ WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND pg_has_
 	defer rows.Close()
 	for rows.Next() {
 		var r relation
-		if err := rows.Scan(&r.name, &r.sequence); err != nil {
+		if err := rows.Scan(&r.name, &r.sequence, &r.follows); err != nil {
 			return nil, err
 		}
 		found = append(found, r)

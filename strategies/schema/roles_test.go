@@ -147,6 +147,19 @@ func TestAsOwner(t *testing.T) {
 		must(t, e.db.WithContext(schema.AsOwner(ctx)).Exec("CREATE TABLE extras (id bigserial)").Error)
 		must(t, e.db.WithContext(schema.AsOwner(ctx)).AutoMigrate(ownedModels...))
 	})
+	e.untouched(func() {
+		for _, q := range []string{
+			"SELECT * FROM " + e.prefix + "b.polls", "ALTER TABLE " + e.prefix + "b.polls ADD x int", "CREATE TABLE " + e.prefix + "b.loot (id int)",
+			"CREATE TABLE public.loot (id int)", "DROP SCHEMA " + e.prefix + "a CASCADE", "ALTER TABLE polls OWNER TO CURRENT_USER; SELECT * FROM " + e.prefix + "b.polls",
+		} {
+			var pg *pgconn.PgError
+			if err := e.db.WithContext(schema.AsOwner(ctx)).Exec(q).Error; !errors.As(err, &pg) || pg.Code != "42501" {
+				t.Errorf("%s: %v", q, err)
+			}
+		}
+	})
+	must(t, e.db.WithContext(schema.AsOwner(ctx)).Exec("ALTER TABLE polls ADD extra int; CREATE INDEX ON polls (extra); "+
+		"CREATE TABLE billed (plan_id bigint REFERENCES plans (id))").Error)
 	must(t, e.db.WithContext(ctx).Table("extras").Create(&Extra{}).Error)
 	if got := e.query("SELECT count(*) FROM " + e.prefix + "a.extras"); got != "1" {
 		t.Error(got)

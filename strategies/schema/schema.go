@@ -133,8 +133,10 @@ func (s *Strategy) wallPostgres() tenantconn.Wall {
 		switch {
 		case !s.roles:
 			return []string{path}
-		case actsAsOwner(ctx):
+		case builds(ctx):
 			return []string{path, "none"}
+		case actsAsOwner(ctx):
+			return []string{path, ownerOf(name)}
 		}
 		return []string{path, name}
 	})
@@ -173,12 +175,23 @@ func (s *Strategy) router(central []string, values func(context.Context, string)
 	}
 }
 
-type ownerKey struct{}
+type (
+	ownerKey   struct{}
+	builderKey struct{}
+)
 
-// AsOwner returns a context whose statements, where the strategy has [Roles], run with the DSN's own role instead of the
-// tenant's, for migrations: the tenant's role may not create or change tables. The tenant stays what the context says, and
-// so does the search_path. Do not let users' input near such a statement. A transaction begun without it has the tenant's
-// role to its end. Without Roles it changes nothing. Safe for concurrent use.
+// AsOwner returns a context whose statements, where the strategy has [Roles], run with the role that owns the tenant's
+// tables instead of the one that reads and writes their rows, for migrations. It may create and change tables in the
+// tenant's schema, refer to central ones, and nothing else: PostgreSQL refuses other tenants' schemas to it, too. Do not let
+// users' input near such a statement. A transaction begun without it has the tenant's usual role to its end. Without Roles
+// it changes nothing. Safe for concurrent use.
 func AsOwner(ctx context.Context) context.Context { return context.WithValue(ctx, ownerKey{}, true) }
 
 func actsAsOwner(ctx context.Context) bool { return ctx.Value(ownerKey{}) != nil }
+
+// asBuilder is for Provision: the DSN's own role, which makes schema and roles, in the tenant's search_path.
+func asBuilder(ctx context.Context) context.Context {
+	return context.WithValue(ctx, builderKey{}, true)
+}
+
+func builds(ctx context.Context) bool { return ctx.Value(builderKey{}) != nil }

@@ -1,0 +1,150 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+
+	"gorm.io/gorm"
+
+	"github.com/gorm-tenancy/tenancy"
+)
+
+// Tenants lists the tenants. It is called once for each operation over all tenants, and best reads them with one query. An
+// error ends the operation before anything is changed.
+type Tenants func(ctx context.Context) iter.Seq2[tenancy.ID, error]
+
+// List returns these tenants.
+func List(ids ...tenancy.ID) Tenants {
+	return func(context.Context) iter.Seq2[tenancy.ID, error] {
+		return func(yield func(tenancy.ID, error) bool) {
+			for _, id := range ids {
+				if !yield(id, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// centralKey stands for the central tables in the ledger. It is a reserved id: no tenant has it.
+const centralKey = "central"
+
+// Runner brings tenants to the newest step. It is safe for concurrent use, and by several processes.
+type Runner struct {
+	db      *gorm.DB
+	plugin  *tenancy.Plugin
+	central bool
+	tenants Tenants
+	chain   chain
+	ledger  ledger
+	config  config
+}
+
+// New returns a runner over all tenants. db has the plugin (db.Use). It asks the database nothing; it fails where sources
+// or options have mistakes.
+func New(db *gorm.DB, tenants Tenants, sources []Source, opts ...Option) (*Runner, error) {
+	plugin, ok := db.Plugins[tenancy.PluginName].(*tenancy.Plugin)
+	if !ok {
+		return nil, errors.New("migrate: call db.Use first: without the plugin nothing keeps a step inside its tenant")
+	}
+	if tenants == nil {
+		return nil, errors.New("migrate: New needs the tenants")
+	}
+	r := &Runner{db: db, plugin: plugin, tenants: tenants}
+	return r, r.settle(sources, opts)
+}
+
+// NewCentral returns a runner for the central tables, whose steps run once, under tenancy.Bypass. Its versions are apart
+// from those of the tenants. Run it before them.
+func NewCentral(db *gorm.DB, sources []Source, opts ...Option) (*Runner, error) {
+	r := &Runner{db: db, central: true, tenants: List(centralKey)}
+	return r, r.settle(sources, opts)
+}
+
+func (r *Runner) settle(sources []Source, opts []Option) (err error) {
+	if r.config, err = newConfig(opts); err != nil {
+		return err
+	}
+	if r.chain, err = newChain(r.db, sources); err != nil {
+		return err
+	}
+	home := r.db
+	if r.config.ledger != nil {
+		home = r.config.ledger
+	}
+	r.ledger, err = newLedger(home)
+	return err
+}
+
+// context is that of a tenant's steps.
+func (r *Runner) context(ctx context.Context, tenant string) context.Context {
+	if r.central {
+		return tenancy.Bypass(ctx, "migrate the central tables")
+	}
+	return r.config.within(tenancy.WithTenant(ctx, tenancy.ID(tenant)))
+}
+
+// atomic reports whether a step is done as a whole or not at all.
+func (r *Runner) atomic(s Step) bool { return !s.NoTransaction && r.db.Name() != "mysql" }
+
+// fleet is all tenants at one moment.
+type fleet struct {
+	heads       map[string]head
+	all, behind []tenancy.ID // in the order of Tenants
+}
+
+// fleet compares the tenants with the ledger, by one query of the ledger. With ids it is those tenants only.
+func (r *Runner) fleet(ctx context.Context, ids []tenancy.ID) (fleet, error) {
+	heads, err := r.ledger.heads(ctx)
+	if err != nil {
+		return fleet{}, err
+	}
+	wanted := map[tenancy.ID]bool{}
+	for _, id := range ids {
+		wanted[id] = true
+	}
+	f := fleet{heads: heads}
+	for id, err := range r.tenants(ctx) {
+		if err != nil {
+			return fleet{}, fmt.Errorf("migrate: list the tenants: %w", err)
+		}
+		if len(ids) > 0 && !wanted[id] {
+			continue
+		}
+		delete(wanted, id)
+		f.all = append(f.all, id)
+		if heads[string(id)].Chain != r.chain.hash {
+			f.behind = append(f.behind, id)
+		}
+	}
+	for id := range wanted {
+		return fleet{}, fmt.Errorf("%w: %s", tenancy.ErrUnknownTenant, id)
+	}
+	return f, nil
+}
+
+// groups splits tenants into the canary groups and, last, all others.
+func (r *Runner) groups(ids []tenancy.ID) [][]tenancy.ID {
+	taken := map[tenancy.ID]bool{}
+	var groups [][]tenancy.ID
+	for _, canary := range r.config.canary {
+		var group []tenancy.ID
+		for _, id := range canary {
+			if !taken[id] && slices.Contains(ids, id) {
+				taken[id] = true
+				group = append(group, id)
+			}
+		}
+		groups = append(groups, group)
+	}
+	var rest []tenancy.ID
+	for _, id := range ids {
+		if !taken[id] {
+			rest = append(rest, id)
+		}
+	}
+	return append(groups, rest)
+}
