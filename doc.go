@@ -11,5 +11,10 @@
 // The path of a statement: a callback (callbacks.go) finds its table and model (target.go, models.go), puts the
 // predicate in front of the caller's conditions (wall.go, predicate.go) and judges the SQL text among them
 // (fragments.go, values.go, lexer.go, tables.go); raw SQL is judged as a whole (raw.go); inserts are stamped and upserts guarded
-// (stamp.go, create.go), updates keep their tenant (update.go), foreign keys are looked up (reference.go).
+// (stamp.go, create.go, duplicate.go), updates keep their tenant (update.go), foreign keys are looked up (reference.go), and
+// sub-queries get the tenant of the statement around them (subqueries.go).
+//
+// A [Strategy] says where a tenant's rows are (strategies/shared, schema, database, pinned). Those that confine connections do
+// so with package tenantconn; then the statement wall says for whom a statement on central tables runs (place.go) and keeps
+// migrations of owned and central tables apart (migrator.go).
 package tenancy
