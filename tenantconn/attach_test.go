@@ -288,3 +288,30 @@ func TestAttachMariaDB(t *testing.T) {
 		}
 	}
 }
+
+// TestAttachOtherDriver: over a driver that is not opened through pgx's own configuration, the settings are made by a
+// statement of their own when the tenant changes.
+func TestAttachOtherDriver(t *testing.T) {
+	t.Parallel()
+	server, database := tenants(t, "a", "b")
+	db := openGORM(t, postgres.New(postgres.Config{DriverName: "pgx", DSN: server.DSN(servers.App, database)}), &gorm.Config{})
+	if err := tenantconn.Attach(db, schemaWall()); err != nil {
+		t.Fatal(err)
+	}
+	pool, _ := db.DB()
+	pool.SetMaxOpenConns(1)
+	before := dump(t, server, database, "b")
+	for range 2 {
+		useGORM(t, db.WithContext(asA), "a")
+	}
+	if now := dump(t, server, database, "b"); now != before {
+		t.Errorf("b changed from %s to %s", before, now)
+	}
+	useGORM(t, db.WithContext(asB), "b")
+	if err := db.First(&Note{}).Error; !errors.Is(err, tenancy.ErrNoTenant) {
+		t.Errorf("without a tenant: %v", err)
+	}
+	if err := db.WithContext(asA).Exec("SET search_path = t_b").Error; !errors.Is(err, tenancy.ErrUnconfined) {
+		t.Errorf("SET as a tenant: %v", err)
+	}
+}
