@@ -60,14 +60,19 @@ func (c *cache) tenant(ctx context.Context, id tenancy.ID) (*Tenant, error) {
 		return nil, err
 	}
 	e, cached := c.found.Get(id)
-	if cached && (c.now().Sub(e.read) < c.ttl || c.mayServe(false)) {
+	if cached && (c.fresh(e) || c.mayServe(false)) {
 		return e.tenant, nil
 	}
 	key := "id " + string(id)
 	if c.isMissing(key) {
 		return nil, tenancy.ErrUnknownTenant
 	}
-	t, err := c.load(ctx, key, func(ctx context.Context) (Tenant, error) { return c.store.Get(ctx, id) })
+	t, err := c.load(ctx, key, func() *Tenant {
+		if e, ok := c.found.Get(id); ok && c.fresh(e) {
+			return e.tenant
+		}
+		return nil
+	}, func(ctx context.Context) (Tenant, error) { return c.store.Get(ctx, id) })
 	if cached && errors.Is(err, ErrUnavailable) && c.mayServe(true) {
 		return e.tenant, nil
 	}
@@ -92,13 +97,22 @@ func (c *cache) owner(ctx context.Context, domain string) (tenancy.ID, error) {
 	if c.isMissing(key) {
 		return "", tenancy.ErrUnknownTenant
 	}
-	t, err := c.load(ctx, key, func(ctx context.Context) (Tenant, error) { return c.store.ByDomain(ctx, domain) })
+	t, err := c.load(ctx, key, func() *Tenant {
+		if id, ok := c.domains.Get(domain); ok {
+			if e, ok := c.found.Get(id); ok && c.fresh(e) && slices.Contains(e.tenant.Domains, domain) {
+				return e.tenant
+			}
+		}
+		return nil
+	}, func(ctx context.Context) (Tenant, error) { return c.store.ByDomain(ctx, domain) })
 	if err != nil {
 		return "", err
 	}
 	c.domains.Add(domain, t.ID)
 	return t.ID, nil
 }
+
+func (c *cache) fresh(e entry) bool { return c.now().Sub(e.read) < c.ttl }
 
 func (c *cache) isMissing(key string) bool {
 	read, ok := c.missing.Get(key)
@@ -113,14 +127,18 @@ func (c *cache) mayServe(failing bool) bool {
 	return (failing || c.failing) && c.now().Sub(c.verified) < c.ttl
 }
 
-// load asks the store, once for all who want the same. It fails with tenancy.ErrUnknownTenant or [ErrUnavailable].
-func (c *cache) load(ctx context.Context, key string, ask func(context.Context) (Tenant, error)) (*Tenant, error) {
+// load asks the store, once for all who want the same. known is what has come into the cache since the caller looked, when
+// the flight of those before it had just landed. It fails with tenancy.ErrUnknownTenant or [ErrUnavailable].
+func (c *cache) load(ctx context.Context, key string, known func() *Tenant, ask func(context.Context) (Tenant, error)) (*Tenant, error) {
 	c.mu.Lock()
 	epoch := c.epoch
 	c.mu.Unlock()
 	// Who comes after a change must not be given what was read before it.
 	flight := strconv.FormatUint(epoch, 36) + " " + key
 	answer := c.flights.DoChan(flight, func() (any, error) {
+		if t := known(); t != nil {
+			return t, nil
+		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.storeTimeout)
 		defer cancel()
 		read := c.now()
