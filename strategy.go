@@ -28,9 +28,13 @@ type Isolation struct {
 	// then goes there, also inside a tenant: [ReachOf] its context is [ReachCentral]. A join of both kinds is refused with
 	// [ErrUnconfined], and migrations make no foreign key from one to the other. It needs Connections.
 	CentralApart bool
+	// Sessions reports that what confines a connection stays on it after the transaction. That is wrong behind a pooler that
+	// gives each transaction another connection of the server (PgBouncer, pgcat, Supavisor in transaction mode).
+	Sessions bool
 }
 
-// Isolator is an optional power of a [Strategy] that does more than share tables. It is asked once, by [New].
+// Isolator is an optional power of a [Strategy] that does more than share tables. [New] asks it once, and package doctor
+// after db.Use.
 type Isolator interface {
 	Isolation() Isolation
 }
@@ -49,8 +53,9 @@ type Strategy interface {
 }
 
 // Verifier is an optional power of a [Strategy]: a check of the database at start-up. The plugin calls it for every
-// *gorm.DB it is used on, after Attach and after reading the declared models (see [Plugin.OwnedTables]). An error makes
-// db.Use fail; it names the table or the role that is wrong and the call that mends it.
+// *gorm.DB it is used on, after Attach and after reading the declared models (see [Plugin.OwnedTables]), and package doctor
+// whenever it is asked. An error makes db.Use fail; it names the table or the role that is wrong and the call that mends it,
+// best in a [Defect] for each.
 type Verifier interface {
 	Verify(db *gorm.DB, p *Plugin) error
 }

@@ -2,6 +2,7 @@ package database
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -17,8 +18,8 @@ var tableNames = map[string]string{
 	"mysql":    "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()",
 }
 
-// Verify fails with tenancy.ErrUnconfined when an owned table stands in the central database, where statements that act for
-// no tenant would find it. The plugin calls it at the end of db.Use.
+// Verify fails with tenancy.ErrUnconfined when owned tables stand in the central database, where statements that act for
+// no tenant would find them, and names all of them. The plugin calls it at the end of db.Use.
 func (s *Strategy) Verify(db *gorm.DB, p *tenancy.Plugin) error {
 	pool, err := db.DB()
 	if err != nil {
@@ -33,17 +34,21 @@ func (s *Strategy) Verify(db *gorm.DB, p *tenancy.Plugin) error {
 		return err
 	}
 	defer rows.Close()
+	var wrong []error
 	for rows.Next() {
 		var name string
 		if err := rows.Scan(&name); err != nil {
 			return err
 		}
 		if owned[strings.ToLower(name)] {
-			return fmt.Errorf("%w: the owned table %q stands in the central database; move its rows to the tenants' databases and drop it",
-				tenancy.ErrUnconfined, name)
+			wrong = append(wrong, &tenancy.Defect{
+				Code: "table-misplaced", Table: name, Err: tenancy.ErrUnconfined,
+				Message: fmt.Sprintf("the owned table %q stands in the central database", name),
+				Mend:    "move its rows to the tenants' databases and DROP TABLE it there",
+			})
 		}
 	}
-	if err := rows.Err(); err != nil {
+	if err := errors.Join(append(wrong, rows.Err())...); err != nil {
 		return err
 	}
 	s.mu.Lock()

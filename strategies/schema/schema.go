@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
 
 	"github.com/gorm-tenancy/tenancy"
@@ -34,6 +35,8 @@ var (
 	_ tenancy.Provisioner = (*Strategy)(nil)
 	_ tenancy.Restrictor  = (*Strategy)(nil)
 	_ tenancy.Renamer     = (*Strategy)(nil)
+	_ tenancy.Inspector   = (*Strategy)(nil)
+	_ tenancy.Surveyor    = (*Strategy)(nil)
 )
 
 // New returns the schema strategy.
@@ -48,9 +51,17 @@ func New(opts ...Option) *Strategy {
 // Name returns "schema".
 func (*Strategy) Name() string { return "schema" }
 
-// Isolation says that tenants share no table, and that connections are confined.
-func (*Strategy) Isolation() tenancy.Isolation {
-	return tenancy.Isolation{Siloed: true, Connections: true}
+// Isolation says that tenants share no table, that connections are confined, and whether by settings of the session: with
+// [Session], on MySQL, and on PostgreSQL through another driver than pgx. The last two are known after db.Use.
+func (s *Strategy) Isolation() tenancy.Isolation {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sessions := s.session
+	if s.home != nil {
+		d, ok := s.home.db.Dialector.(*postgres.Dialector)
+		sessions = sessions || !ok || d.DriverName != ""
+	}
+	return tenancy.Isolation{Siloed: true, Connections: true, Sessions: sessions}
 }
 
 // Route returns the same route for every tenant, or tenancy.ErrInvalidID when the id cannot name a schema. Whether the
