@@ -30,6 +30,9 @@ func (p *Plugin) separate(db *gorm.DB) {
 
 const migratingKey = "tenancy:migrating"
 
+// Unwrap returns the application's dialector.
+func (d siloedDialector) Unwrap() gorm.Dialector { return d.Dialector }
+
 // Migrator is called by GORM.
 func (d siloedDialector) Migrator(db *gorm.DB) gorm.Migrator {
 	m := siloedMigrator{d.Dialector.Migrator(db), d, db}

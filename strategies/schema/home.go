@@ -21,6 +21,8 @@ type home struct {
 	db      *gorm.DB // as given to db.Use
 	central string   // MySQL's central database
 
+	sessions bool // the driver keeps the tenant on the session
+
 	// Set by Verify:
 	plugin *tenancy.Plugin
 

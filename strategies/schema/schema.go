@@ -56,11 +56,7 @@ func (*Strategy) Name() string { return "schema" }
 func (s *Strategy) Isolation() tenancy.Isolation {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	sessions := s.session
-	if s.home != nil {
-		d, ok := s.home.db.Dialector.(*postgres.Dialector)
-		sessions = sessions || !ok || d.DriverName != ""
-	}
+	sessions := s.session || s.home != nil && s.home.sessions
 	return tenancy.Isolation{Siloed: true, Connections: true, Sessions: sessions}
 }
 
@@ -106,7 +102,8 @@ func (s *Strategy) Attach(db *gorm.DB) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.home == nil { // replicas come later
-		s.home = &home{db: db, central: central}
+		d, ok := db.Dialector.(*postgres.Dialector)
+		s.home = &home{db: db, central: central, sessions: !ok || d.DriverName != ""}
 	}
 	return nil
 }
