@@ -249,7 +249,7 @@ func secrets(t testing.TB) database.Secrets {
 func onSQLite(t testing.TB, options ...tenancy.Option) *clinic {
 	t.Helper()
 	c := &clinic{TB: t, kind: "sqlite", strategy: shared.New(), plugin: options}
-	c.dsn = "file:" + filepath.Join(t.TempDir(), "app.db") + "?_busy_timeout=5000&_foreign_keys=1&_journal_mode=WAL"
+	c.dsn = "file:" + strings.ReplaceAll(filepath.Join(t.TempDir(), "app.db"), "#", "%23") + "?_busy_timeout=5000&_foreign_keys=1&_journal_mode=WAL"
 	c.raw = c.connect("sqlite3", c.dsn)
 	return c
 }

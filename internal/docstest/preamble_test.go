@@ -14,6 +14,7 @@ var wrapper = docstest.Wrapper{
 		"pinned":   module + "/strategies/pinned",
 		"catalog":  module + "/catalog",
 		"migrate":  module + "/migrate",
+		"doctor":   module + "/doctor",
 		"httpmw":   module + "/httpmw",
 		"ginmw":    module + "/ginmw",
 
@@ -54,6 +55,7 @@ var wrapper = docstest.Wrapper{
 			var mw *httpmw.Middleware
 			var store catalog.Store
 			var tenants *catalog.Catalog
+			var runner *migrate.Runner
 			var job http.Header
 
 			type Poll struct {
