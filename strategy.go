@@ -86,6 +86,6 @@ type Renamer interface {
 // Cloner is an optional power of a [Provisioner]: it provisions a tenant with a copy of another tenant's rows.
 type Cloner interface {
 	// Clone makes the place of to and fills it with the rows of from, which stay as they are. It is idempotent: after a
-	// crash half way, calling it again finishes the work.
+	// crash half way, calling it again finishes the work. [ErrUnsupported] says that nothing was made.
 	Clone(ctx context.Context, from, to ID) error
 }

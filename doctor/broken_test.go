@@ -86,7 +86,9 @@ func TestBroken(t *testing.T) {
 		},
 		{ward: "database on SQLite", code: "place-missing", tenant: "b", breakIt: func(c *clinic) {
 			must(c, os.Rename(filepath.Join(c.files, "tenant_b.db"), filepath.Join(c.files, "kept")))
-		}, mendIt: func(c *clinic) { must(c, os.Rename(filepath.Join(c.files, "kept"), filepath.Join(c.files, "tenant_b.db"))) }},
+		}, mendIt: func(c *clinic) {
+			must(c, os.Rename(filepath.Join(c.files, "kept"), filepath.Join(c.files, "tenant_b.db")))
+		}},
 		{ward: "database on SQLite", code: "place-foreign", tenant: "stranger", breakIt: file("tenant_stranger.db"), mendIt: noFile("tenant_stranger.db")},
 		{ward: "database on SQLite", code: "place-foreign", breakIt: file("tenant_gone.db-wal"), mendIt: noFile("tenant_gone.db-wal")},
 		{ward: "database on SQLite", code: "place-collides", breakIt: file("tenant_A.db"), mendIt: noFile("tenant_A.db")},

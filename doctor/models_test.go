@@ -61,8 +61,10 @@ func TestEnforced(t *testing.T) {
 	c := onSQLite(t, unchecked...).settle()
 	healthy := c.db
 	sick{
-		code:    "foreign-keys-off",
-		breakIt: func(c *clinic) { c.db = c.open(strings.Replace(c.dsn, "_foreign_keys=1", "_foreign_keys=0", 1), shared.New()) },
+		code: "foreign-keys-off",
+		breakIt: func(c *clinic) {
+			c.db = c.open(strings.Replace(c.dsn, "_foreign_keys=1", "_foreign_keys=0", 1), shared.New())
+		},
 		mendIt: func(c *clinic) {
 			c.db = healthy
 			c.exec("CREATE UNIQUE INDEX refs ON polls (tenant_id, id)", "DROP TABLE choices",

@@ -213,7 +213,12 @@ func (s *Strategy) find(ctx context.Context, r tenantconn.Route) (driver.Connect
 	if err != nil {
 		return nil, err
 	}
-	return s.connector(d)
+	c, err := s.connector(d)
+	if files, ok := s.places.(*Files); ok && err == nil {
+		path, err := files.path(r.Tenant)
+		return present{c, path}, err
+	}
+	return c, err
 }
 
 // connector returns what opens connections to a tenant's database.

@@ -45,7 +45,7 @@ func (s *Strategy) Provision(ctx context.Context, id tenancy.ID) error {
 		return errNoProvisioner
 	}
 	if plugin == nil {
-		return errors.New("database: call db.Use first")
+		return errUnused
 	}
 	m, ok := places.(maker)
 	if !ok {
@@ -79,7 +79,7 @@ func (s *Strategy) Deprovision(ctx context.Context, id tenancy.ID) error {
 		return errNoProvisioner
 	}
 	if pool == nil {
-		return errors.New("database: call db.Use first")
+		return errUnused
 	}
 	release, err := pool.Vacate(ctx, string(id))
 	if err != nil {
