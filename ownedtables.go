@@ -1,6 +1,8 @@
 package tenancy
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -70,6 +72,39 @@ func (p *Plugin) ownedReferences(m *model) (links []OwnedLink) {
 
 func (r reference) link() OwnedLink {
 	return OwnedLink{Columns: names(r.child), References: names(r.parent), Table: r.target.Table}
+}
+
+// ColumnChange says which value a tenant column holds for a tenant, and which for another.
+type ColumnChange struct {
+	// Table is the table as the model names it.
+	Table string
+	// Column is its tenant column.
+	Column string
+	// From and To are the values that the column has for the two tenants, for a statement's arguments.
+	From, To any
+}
+
+// ColumnChanges lists the tenant columns of owned tables and what has to change in them when a tenant, or a copy of it, gets
+// another id, for strategies that are a [Renamer] or a [Cloner]. It fails with [ErrUnknownTenant] for an id that cannot be a
+// value of one of them, and with [ErrInvalidID]. Safe for concurrent use.
+func (p *Plugin) ColumnChanges(from, to ID) ([]ColumnChange, error) {
+	was, is := accessOf(WithTenant(context.Background(), from)), accessOf(WithTenant(context.Background(), to))
+	if err := errors.Join(was.err, is.err); err != nil {
+		return nil, err
+	}
+	var changes []ColumnChange
+	for _, m := range p.known(func(m *model) bool { return m.kind == kindOwned && m.column != "" }) {
+		c := ColumnChange{Table: m.table, Column: m.column}
+		var err error
+		if c.From, err = m.value(was); err != nil {
+			return nil, err
+		}
+		if c.To, err = m.value(is); err != nil {
+			return nil, err
+		}
+		changes = append(changes, c)
+	}
+	return changes, nil
 }
 
 // ChecksReferences reports whether the plugin looks whose row a reference points at before it is written: false with

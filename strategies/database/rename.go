@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
-	"strconv"
 
 	"gorm.io/gorm"
 
@@ -40,7 +38,7 @@ func (s *Strategy) Rename(ctx context.Context, from, to tenancy.ID) error {
 	if !ok {
 		return fmt.Errorf("%w: the provisioner cannot rename databases; MySQL has no statement for it", tenancy.ErrUnsupported)
 	}
-	tagged, err := s.tagged(from, to)
+	changes, err := s.plugin.ColumnChanges(from, to)
 	if err != nil {
 		return err
 	}
@@ -48,7 +46,7 @@ func (s *Strategy) Rename(ctx context.Context, from, to tenancy.ID) error {
 		return err
 	}
 	pool.Retry(string(to))
-	return s.retag(ctx, to, tagged)
+	return s.retag(ctx, to, changes)
 }
 
 // Clone makes the database of to with a copy of the rows of from, which is served meanwhile: a copy of the file, as it was at
@@ -65,7 +63,7 @@ func (s *Strategy) Clone(ctx context.Context, from, to tenancy.ID) error {
 	if !ok {
 		return fmt.Errorf("%w: the provisioner cannot copy a database that is in use", tenancy.ErrUnsupported)
 	}
-	tagged, err := s.tagged(from, to)
+	changes, err := s.plugin.ColumnChanges(from, to)
 	if err != nil {
 		return err
 	}
@@ -73,7 +71,7 @@ func (s *Strategy) Clone(ctx context.Context, from, to tenancy.ID) error {
 		return err
 	}
 	pool.Retry(string(to))
-	return s.retag(ctx, to, tagged)
+	return s.retag(ctx, to, changes)
 }
 
 // both returns what both need.
@@ -111,48 +109,18 @@ func (s *Strategy) vacated(ctx context.Context, pool *tenantconn.Pool, f func() 
 	return f()
 }
 
-// tag is a table whose rows name their tenant.
-type tag struct {
-	table, column string
-	from, to      any
-}
-
-// tagged lists the tables in which rows have to change. A tenant column of another kind is refused before anything is done.
-func (s *Strategy) tagged(from, to tenancy.ID) (tags []tag, err error) {
-	for _, t := range s.plugin.OwnedTables() {
-		if t.Column == "" || t.Field == nil {
-			continue
-		}
-		tagged := tag{table: t.Name, column: t.Column, from: string(from), to: string(to)}
-		switch k := t.Field.IndirectFieldType.Kind(); {
-		case k == reflect.String:
-		case k >= reflect.Int && k <= reflect.Uint64:
-			was, errFrom := strconv.ParseInt(string(from), 10, 64)
-			is, errTo := strconv.ParseInt(string(to), 10, 64)
-			if errFrom != nil || errTo != nil {
-				return nil, fmt.Errorf("%w: the tenant column of table %q is a number", tenancy.ErrInvalidID, t.Name)
-			}
-			tagged.from, tagged.to = was, is
-		default:
-			return nil, fmt.Errorf("%w: rows of table %q name their tenant by neither text nor a number", tenancy.ErrUnsupported, t.Name)
-		}
-		tags = append(tags, tagged)
-	}
-	return tags, nil
-}
-
 // retag gives rows that name their tenant the new id.
-func (s *Strategy) retag(ctx context.Context, to tenancy.ID, tags []tag) error {
-	if len(tags) == 0 {
+func (s *Strategy) retag(ctx context.Context, to tenancy.ID, changes []tenancy.ColumnChange) error {
+	if len(changes) == 0 {
 		return nil
 	}
 	db := s.db.Session(&gorm.Session{NewDB: true, Context: tenancy.WithTenant(ctx, to)})
 	return db.Transaction(func(tx *gorm.DB) error {
-		for _, t := range tags {
-			err := tx.Exec("UPDATE "+tx.Statement.Quote(t.table)+" SET "+tx.Statement.Quote(t.column)+" = ? WHERE "+
-				tx.Statement.Quote(t.column)+" = ?", t.to, t.from).Error
+		for _, c := range changes {
+			err := tx.Exec("UPDATE "+tx.Statement.Quote(c.Table)+" SET "+tx.Statement.Quote(c.Column)+" = ? WHERE "+
+				tx.Statement.Quote(c.Column)+" = ?", c.To, c.From).Error
 			if err != nil {
-				return fmt.Errorf("database: give the rows of table %q the new id: %w", t.table, err)
+				return fmt.Errorf("database: give the rows of table %q the new id: %w", c.Table, err)
 			}
 		}
 		return nil

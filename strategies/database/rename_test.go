@@ -281,7 +281,7 @@ func TestMoveCrash(t *testing.T) {
 						must(t, err)
 						must(t, pool.Close()) // the child is alone
 						s.dieAt(t, what, step)
-						db, strategy, _ = s.open(t)
+						db, _, _ = s.open(t)
 						crash, other := authors(db, "crash"), authors(db, "moved")
 						if what == "rename" && crash+other > 1 || crash < 0 || other < 0 {
 							t.Errorf("served from two places, or from half of one: %d and %d", crash, other)
