@@ -12,6 +12,8 @@ import (
 	"github.com/gorm-tenancy/tenancy"
 	"github.com/gorm-tenancy/tenancy/doctor"
 	"github.com/gorm-tenancy/tenancy/migrate"
+	"github.com/gorm-tenancy/tenancy/strategies/pinned"
+	"github.com/gorm-tenancy/tenancy/strategies/schema"
 	"github.com/gorm-tenancy/tenancy/strategies/shared"
 )
 
@@ -114,6 +116,15 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+// TestExpressions: an index of expressions is judged by its columns.
+func TestExpressions(t *testing.T) {
+	t.Parallel()
+	sick{
+		code: "unique-global", table: "polls", breaks: "CREATE UNIQUE INDEX folded ON polls (lower(title))",
+		mends: "DROP INDEX folded; CREATE UNIQUE INDEX folded ON polls (lower(title), tenant_id)",
+	}.check(onPostgres(t, shared.New()).settle())
+}
+
 // TestBehind: tenants that lack migrations, and those whose migrations cannot go on.
 func TestBehind(t *testing.T) {
 	t.Parallel()
@@ -160,5 +171,18 @@ func TestMany(t *testing.T) {
 	}
 	if r := c.run(doctor.WithoutRows()); len(find(r, "row-orphaned")) != 0 || status(r, "rows").Status != doctor.Skipped {
 		t.Error(r)
+	}
+}
+
+// TestPinned: one tenant's process examines the database as the others do.
+func TestPinned(t *testing.T) {
+	t.Parallel()
+	c := onPostgres(t, schema.New()).settle()
+	c.db = c.open(c.dsn, pinned.New("a", pinned.Over(schema.New())))
+	sick{code: "central-shadowed", tenant: "a", breaks: "CREATE TABLE tenant_a.plans (id int)", mends: "DROP TABLE tenant_a.plans"}.check(c)
+	alone := onSQLite(t)
+	alone.db = alone.open(alone.dsn, pinned.New("a"))
+	if r, err := doctor.Run(context.Background(), alone.db); err != nil || r.Err() != nil || r.Count(doctor.Warning) != 0 {
+		t.Errorf("%v: %s", err, r)
 	}
 }

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"gorm.io/gorm/schema"
@@ -86,6 +87,9 @@ func (e *examination) scoped(t tenancy.OwnedTable, columns []string) bool {
 // unscoped reports a unique index over all tenants. A primary key is seldom a secret, but it tells something.
 func (e *examination) unscoped(t tenancy.OwnedTable, x index) {
 	names := strings.Join(x.columns, ", ")
+	if slices.Contains(x.columns, "") {
+		names = "an expression"
+	}
 	field := t.Schema.LookUpField(x.columns[0])
 	switch {
 	case !x.primary:

@@ -70,8 +70,12 @@ func (p *Postgres) rename(ctx context.Context, c *pgx.Conn, old, name, password 
 	if err != nil {
 		return err
 	}
-	if err := p.roleOf(ctx, c, old); err != nil {
+	exists, err := p.hasRole(ctx, c, old)
+	if err != nil {
 		return err
+	}
+	if !exists {
+		return fmt.Errorf("%w: the database %q has no role", ErrForeign, old)
 	}
 	if err := p.dropRole(ctx, c, name); err != nil { // of a tenant that was removed by half
 		return err
@@ -101,16 +105,6 @@ ALTER ROLE <old> RENAME TO <name>;
 COMMENT ON ROLE <name> IS <mark>;
 ALTER ROLE <name> PASSWORD <secret>;
 ALTER DATABASE <name> ALLOW_CONNECTIONS true`)
-}
-
-// roleOf makes sure that the tenant's role is ours.
-func (p *Postgres) roleOf(ctx context.Context, c *pgx.Conn, name string) error {
-	comment := ""
-	err := c.QueryRow(ctx, "SELECT coalesce(shobj_description(oid, 'pg_authid'), '') FROM pg_roles WHERE rolname = $1", name).Scan(&comment)
-	if errors.Is(err, pgx.ErrNoRows) || err == nil && comment != mark(name) {
-		return fmt.Errorf("%w: the role %q", ErrForeign, name)
-	}
-	return err
 }
 
 // empty ends the sessions of a database that accepts no new ones. PostgreSQL waits some seconds for their ends by itself.
