@@ -14,7 +14,7 @@ import (
 // root after use.
 //
 // The error is [ErrNoTenant], also under [Central] and [Bypass], and fs.ErrInvalid if what stands there is a link or no directory:
-// it could be another tenant's. On Windows tenants named as devices (con, nul, com1) have no directory: opening it fails.
+// it could be another tenant's. Nobody but the process may write into base itself. On Windows tenants named as devices (con, nul, com1) have no directory: opening it fails.
 // Names in the errors of the operating system are those of the caller's own tenant. Safe for concurrent use.
 func OpenRoot(ctx context.Context, base string) (*os.Root, error) {
 	id, err := Require(ctx)
@@ -36,18 +36,7 @@ func OpenRoot(ctx context.Context, base string) (*os.Root, error) {
 	if !entry.IsDir() {
 		return nil, errNotOwn
 	}
-	root, err := all.OpenRoot(string(id))
-	if err != nil {
-		return nil, err
-	}
-	opened, err := root.Stat(".")
-	if err == nil && !os.SameFile(entry, opened) {
-		err = errNotOwn // a link took the directory's place meanwhile
-	}
-	if err != nil {
-		return nil, errors.Join(err, root.Close())
-	}
-	return root, nil
+	return all.OpenRoot(string(id))
 }
 
 var errNotOwn = fmt.Errorf("tenancy: the tenant's directory is a link or no directory: %w", fs.ErrInvalid)
