@@ -41,10 +41,11 @@ func CacheKey(ctx context.Context, parts ...string) (string, error) {
 }
 
 // ObjectKey returns the key of an object of the context's tenant in a store that has no directories, such as S3: the tenant,
-// a slash and the name, as in "acme/photos/1.png". No two names and no two tenants share a key. The error is [ErrNoTenant], also
-// under [Central] and [Bypass], and fs.ErrInvalid for a name that some client, proxy or file system could read as another one:
-// one that fs.ValidPath refuses ("..", ".", empty elements, a leading or trailing slash, broken UTF-8) and one with a backslash
-// or a control character. For files on a disk use [OpenRoot], which also withstands links. Safe for concurrent use.
+// a slash and the name, as in "acme/photos/1.png". No two names and no two tenants share a key. The error is [ErrNoTenant],
+// also under [Central] and [Bypass], and fs.ErrInvalid for a name that some client, proxy or file system could read as
+// another one: one that fs.ValidPath refuses ("..", ".", empty elements, a leading or trailing slash, broken UTF-8) and one
+// with a backslash or a control character. For files on a disk use [OpenRoot], which also withstands links. Safe for
+// concurrent use.
 func ObjectKey(ctx context.Context, name string) (string, error) {
 	id, err := Require(ctx)
 	if err != nil {

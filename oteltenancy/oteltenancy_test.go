@@ -126,7 +126,8 @@ func TestBaggageIn(t *testing.T) {
 			id, named := tenancy.FromContext(before)
 			carrier := propagation.MapCarrier{"baggage": in}
 			got := oteltenancy.Baggage(propagation.Baggage{}).Extract(before, carrier)
-			if text := baggage.FromContext(got).String(); strings.Contains(text, "potter") || strings.Contains(in, "gold") != strings.Contains(text, "gold") {
+			text := baggage.FromContext(got).String()
+			if strings.Contains(text, "potter") || strings.Contains(in, "gold") != strings.Contains(text, "gold") {
 				t.Errorf("%s: kept %q", in, text)
 			}
 			if found, err := oteltenancy.Incoming(got); found != "" || !errors.Is(err, tenancy.ErrInvalidID) {

@@ -1,9 +1,10 @@
-// Package oteltenancy shows in OpenTelemetry's traces whom a context acts for, and carries the tenant between one's own services.
+// Package oteltenancy shows in OpenTelemetry's traces whom a context acts for, and carries the tenant between one's own
+// services.
 //
 //	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(oteltenancy.Spans()), sdktrace.WithBatcher(exporter))
 //
-// It adds nothing to metrics: a label with a value for each tenant multiplies the series of each metric by the number of tenants,
-// and shows one tenant's traffic to whoever reads another's dashboard.
+// It adds nothing to metrics: a label with a value for each tenant multiplies the series of each metric by the number of
+// tenants, and shows one tenant's traffic to whoever reads another's dashboard.
 //
 // The package has a module of its own, so that the library does not depend on OpenTelemetry.
 package oteltenancy
@@ -25,9 +26,9 @@ const (
 	BypassKey = "tenant.bypass"
 )
 
-// Spans returns a processor that sets [TenantKey] on each span that starts in a tenant's context, and [BypassKey] on each that starts
-// under tenancy.Bypass. It overrules what the starter set under these keys. A span that starts in front of the middleware that finds
-// the tenant, such as that of an HTTP server, gets nothing: see [Mark]. Safe for concurrent use.
+// Spans returns a processor that sets [TenantKey] on each span that starts in a tenant's context, and [BypassKey] on each
+// that starts under tenancy.Bypass. It overrules what the starter set under these keys. A span that starts in front of the
+// middleware that finds the tenant, such as that of an HTTP server, gets nothing: see [Mark]. Safe for concurrent use.
 func Spans() sdktrace.SpanProcessor { return spans{} }
 
 type spans struct{}
@@ -44,8 +45,8 @@ func (spans) Shutdown(context.Context) error { return nil }
 // ForceFlush implements sdktrace.SpanProcessor.
 func (spans) ForceFlush(context.Context) error { return nil }
 
-// Mark sets the attributes of [Spans] on the context's span. Call it behind the middleware that finds the tenant, so that the span of
-// the request shows it, too. Safe for concurrent use.
+// Mark sets the attributes of [Spans] on the context's span. Call it behind the middleware that finds the tenant, so that
+// the span of the request shows it, too. Safe for concurrent use.
 func Mark(ctx context.Context) { mark(ctx, trace.SpanFromContext(ctx)) }
 
 func mark(ctx context.Context, s trace.Span) {

@@ -30,9 +30,9 @@ func NewClient(client *asynq.Client, central ...string) *Client {
 }
 
 // Enqueue enqueues a task for the tenant of the context. Without a tenant the error is tenancy.ErrNoTenant, also under
-// tenancy.Central and tenancy.Bypass, unless the type is a central one. asynq.TaskID becomes the tenant's own: tenants use the
-// same IDs for different tasks. asynq.Unique and asynq.Group are [ErrShared]: asynq compares and groups tasks by queue, type and
-// payload alone. TaskID says the same as Unique. Safe for concurrent use.
+// tenancy.Central and tenancy.Bypass, unless the type is a central one. asynq.TaskID becomes the tenant's own: tenants use
+// the same IDs for different tasks. asynq.Unique and asynq.Group are [ErrShared]: asynq compares and groups tasks by queue,
+// type and payload alone. TaskID says the same as Unique. Safe for concurrent use.
 func (c *Client) Enqueue(ctx context.Context, kind string, payload []byte, opts ...asynq.Option) (*asynq.TaskInfo, error) {
 	if c.central.Has(kind) {
 		return c.client.EnqueueContext(ctx, asynq.NewTask(kind, payload), opts...)
@@ -65,10 +65,10 @@ func optionName(opt asynq.Option) string {
 	return "asynq.Group"
 }
 
-// Middleware returns the middleware of a worker, for asynq.ServeMux.Use. Handlers get a context that acts for the task's tenant,
-// and under tenancy.Central for tasks of the central types. A task of no tenant, or of one that is gone, is not tried again:
-// asynq archives it. One of a tenant that is suspended or in maintenance, or met while the catalog does not answer, is tried
-// again; see [IsFailure] and [RetryDelay]. Safe for concurrent use.
+// Middleware returns the middleware of a worker, for asynq.ServeMux.Use. Handlers get a context that acts for the task's
+// tenant, and under tenancy.Central for tasks of the central types. A task of no tenant, or of one that is gone, is not
+// tried again: asynq archives it. One of a tenant that is suspended or in maintenance, or met while the catalog does not
+// answer, is tried again; see [IsFailure] and [RetryDelay]. Safe for concurrent use.
 func Middleware(tenants *catalog.Catalog, central ...string) asynq.MiddlewareFunc {
 	return func(next asynq.Handler) asynq.Handler {
 		return asynq.HandlerFunc(func(ctx context.Context, task *asynq.Task) error {
@@ -94,8 +94,8 @@ type laterError struct{ err error }
 func (e *laterError) Error() string { return "asynqjobs: the task waits: " + e.err.Error() }
 func (e *laterError) Unwrap() error { return e.err }
 
-// IsFailure is for asynq.Config: what [Middleware] put off does not count as an attempt, so that a suspension outlives MaxRetry.
-// Safe for concurrent use.
+// IsFailure is for asynq.Config: what [Middleware] put off does not count as an attempt, so that a suspension outlives
+// MaxRetry. Safe for concurrent use.
 func IsFailure(err error) bool {
 	return err != nil && !errors.As(err, new(*laterError))
 }

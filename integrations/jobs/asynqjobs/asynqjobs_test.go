@@ -31,7 +31,8 @@ func newPlace(t *testing.T) *place {
 	file := filepath.Join(t.TempDir(), "polls.db") + "?_busy_timeout=10000"
 	redis := asynq.RedisClientOpt{Addr: servers.Redis(t)}
 	p := &place{
-		Place: polls.New(t, func() gorm.Dialector { return sqlite.Open(file) }), bare: asynq.NewClient(redis), inspector: asynq.NewInspector(redis),
+		Place: polls.New(t, func() gorm.Dialector { return sqlite.Open(file) }),
+		bare:  asynq.NewClient(redis), inspector: asynq.NewInspector(redis),
 	}
 	p.client = asynqjobs.NewClient(p.bare, "every-night")
 	mux := asynq.NewServeMux()
@@ -143,12 +144,14 @@ func TestWorkerRefuses(t *testing.T) {
 	} {
 		info, err := p.bare.Enqueue(asynq.NewTaskWithHeaders("vote", polls.Vote{Tenant: "a", Poll: 1}.JSON(), headers))
 		polls.Must(t, err)
-		if got := p.task(t, info.ID, asynq.TaskStateArchived, asynq.TaskStateCompleted, asynq.TaskStateRetry); got.State != asynq.TaskStateArchived || got.Retried != 0 {
+		got := p.task(t, info.ID, asynq.TaskStateArchived, asynq.TaskStateCompleted, asynq.TaskStateRetry)
+		if got.State != asynq.TaskStateArchived || got.Retried != 0 {
 			t.Errorf("%s: %s after %d attempts", what, got.State, got.Retried)
 		}
 	}
 	p.WantVotes(t, "a 0 0, b 0 0, c 0 0")
-	control, err := p.bare.Enqueue(asynq.NewTaskWithHeaders("vote", polls.Vote{Poll: 1}.JSON(), map[string]string{catalog.CarrierKey: "a"}), asynq.Retention(time.Hour))
+	of := map[string]string{catalog.CarrierKey: "a"}
+	control, err := p.bare.Enqueue(asynq.NewTaskWithHeaders("vote", polls.Vote{Poll: 1}.JSON(), of), asynq.Retention(time.Hour))
 	polls.Must(t, err)
 	p.task(t, control.ID, asynq.TaskStateCompleted)
 	p.WantVotes(t, "a 1 0, b 0 0, c 0 0")

@@ -16,9 +16,10 @@ import (
 )
 
 // Inject returns a copy of a message that names the context's tenant, to publish with or without JetStream. The error is
-// tenancy.ErrNoTenant without one, also under tenancy.Central and tenancy.Bypass, and tenancy.ErrTenantMismatch if the message
-// names another one. The message's ID becomes the tenant's own: JetStream would drop one tenant's message as the other's. Set it
-// in the header, jetstream.MsgIDHeader; what jetstream.WithMsgID sets later is the same for all tenants. Safe for concurrent use.
+// tenancy.ErrNoTenant without one, also under tenancy.Central and tenancy.Bypass, and tenancy.ErrTenantMismatch if the
+// message names another one. The message's ID becomes the tenant's own: JetStream would drop one tenant's message as the
+// other's. Set it in the header, jetstream.MsgIDHeader; what jetstream.WithMsgID sets later is the same for all tenants.
+// Safe for concurrent use.
 func Inject(ctx context.Context, msg *nats.Msg) (*nats.Msg, error) {
 	named := *msg
 	named.Header = maps.Clone(msg.Header)
@@ -42,8 +43,8 @@ func Inject(ctx context.Context, msg *nats.Msg) (*nats.Msg, error) {
 	return &named, nil
 }
 
-// Extract returns a context that acts for the tenant of a message's header, as catalog.Catalog.Extract does. A header that names
-// several is tenancy.ErrNoTenant. Safe for concurrent use.
+// Extract returns a context that acts for the tenant of a message's header, as catalog.Catalog.Extract does. A header that
+// names several is tenancy.ErrNoTenant. Safe for concurrent use.
 func Extract(ctx context.Context, tenants *catalog.Catalog, from nats.Header) (context.Context, error) {
 	return tenants.Extract(ctx, header(from))
 }
@@ -62,8 +63,8 @@ func (h header) Get(key string) string {
 // Set implements catalog.Carrier.
 func (h header) Set(key, value string) { h[key] = []string{value} }
 
-// Worker handles the messages of a JetStream consumer with explicit acknowledgement, each for its tenant. Safe for concurrent use,
-// if it is not changed.
+// Worker handles the messages of a JetStream consumer with explicit acknowledgement, each for its tenant. Safe for
+// concurrent use, if it is not changed.
 type Worker struct {
 	// Tenants is asked whether a message's tenant is served. Required.
 	Tenants *catalog.Catalog
@@ -76,9 +77,10 @@ type Worker struct {
 	Report func(ctx context.Context, msg jetstream.Msg, err error)
 }
 
-// Handler returns the handler for jetstream.Consumer.Consume. next gets a context that acts for the message's tenant, whatever ctx
-// acts for, and under tenancy.Central for central subjects. If it succeeds the message is acknowledged, if it fails delivered again
-// as the consumer says. A message of no tenant, or of one that is gone, is terminated: it is not delivered again.
+// Handler returns the handler for jetstream.Consumer.Consume. next gets a context that acts for the message's tenant,
+// whatever ctx acts for, and under tenancy.Central for central subjects. If it succeeds the message is acknowledged, if it
+// fails delivered again as the consumer says. A message of no tenant, or of one that is gone, is terminated: it is not
+// delivered again.
 func (w Worker) Handler(ctx context.Context, next func(ctx context.Context, msg jetstream.Msg) error) jetstream.MessageHandler {
 	if w.Later == 0 {
 		w.Later = time.Minute

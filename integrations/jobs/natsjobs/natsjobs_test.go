@@ -32,7 +32,10 @@ type place struct {
 func newPlace(t *testing.T) *place {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "polls.db") + "?_busy_timeout=10000"
-	p := &place{Place: polls.New(t, func() gorm.Dialector { return sqlite.Open(file) }), refused: make(chan error, 100), done: make(chan error, 100)}
+	p := &place{
+		Place:   polls.New(t, func() gorm.Dialector { return sqlite.Open(file) }),
+		refused: make(chan error, 100), done: make(chan error, 100),
+	}
 	var err error
 	p.conn, err = nats.Connect(servers.NATS(t))
 	polls.Must(t, err)

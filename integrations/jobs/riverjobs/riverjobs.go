@@ -1,8 +1,8 @@
 // Package riverjobs carries tenants through river, in the metadata of its jobs.
 //
 // River's tables are central, and its workers need connections that belong to no tenant: give river a pool of its own
-// (riverpgxv5) beside GORM. To enqueue in a tenant's GORM transaction, so that the job exists if and only if the transaction was
-// committed, use a second client without workers over riverdatabasesql, and [InsertTx].
+// (riverpgxv5) beside GORM. To enqueue in a tenant's GORM transaction, so that the job exists if and only if the transaction
+// was committed, use a second client without workers over riverdatabasesql, and [InsertTx].
 package riverjobs
 
 import (
@@ -135,11 +135,13 @@ func (m metadata) Set(key, value string) {
 	m[key] = text
 }
 
-// InsertTx enqueues a job in a transaction of GORM, for the tenant of its context: the job exists if and only if the transaction
-// is committed. The client is one over riverdatabasesql; under the schema strategy its Config names the Schema of river's tables, or
-// the workers are not woken. The error is gorm.ErrInvalidTransaction outside a transaction, else as those of
-// [Middleware.InsertMany]. Not safe for concurrent use, as a transaction is not.
-func InsertTx(tx *gorm.DB, client *river.Client[*sql.Tx], args river.JobArgs, opts *river.InsertOpts) (*rivertype.JobInsertResult, error) {
+// InsertTx enqueues a job in a transaction of GORM, for the tenant of its context: the job exists if and only if the
+// transaction is committed. The client is one over riverdatabasesql; under the schema strategy its Config names the Schema
+// of river's tables, or the workers are not woken. The error is gorm.ErrInvalidTransaction outside a transaction, else as
+// those of [Middleware.InsertMany]. Not safe for concurrent use, as a transaction is not.
+func InsertTx(
+	tx *gorm.DB, client *river.Client[*sql.Tx], args river.JobArgs, opts *river.InsertOpts,
+) (*rivertype.JobInsertResult, error) {
 	pool := tx.Statement.ConnPool
 	if prepared, ok := pool.(*gorm.PreparedStmtTX); ok {
 		pool = prepared.Tx
