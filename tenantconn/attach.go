@@ -37,10 +37,11 @@ func Attach(db *gorm.DB, wall Wall) error {
 	if Confined(old) {
 		return nil
 	}
-	pool, err := open(db, old, wall)
+	connect, err := confining(db, old, wall)
 	if err != nil {
 		return err
 	}
+	pool := sql.OpenDB(&connector{route: wall.ungated, driver: old.Driver(), connect: connect})
 	if n := old.Stats().MaxOpenConnections; n > 0 {
 		pool.SetMaxOpenConns(n)
 	}
@@ -53,7 +54,8 @@ func Confined(db *sql.DB) bool {
 	return ok
 }
 
-func open(db *gorm.DB, old *sql.DB, wall Wall) (*sql.DB, error) {
+// confining returns what opens connections to db's own database that a wall confines.
+func confining(db *gorm.DB, old *sql.DB, wall Wall) (connecting, error) {
 	switch db.Name() {
 	case "postgres":
 		d, ok := db.Dialector.(*postgres.Dialector)
@@ -70,7 +72,7 @@ func open(db *gorm.DB, old *sql.DB, wall Wall) (*sql.DB, error) {
 		if d.PreferSimpleProtocol {
 			config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
 		}
-		return OpenPostgres(config, wall, d.OptionOpenDB...)
+		return riding(config, wall, d.OptionOpenDB)
 	case "mysql":
 		dsn, ok := dsnOf(db.Dialector)
 		if !ok {
@@ -97,13 +99,13 @@ func dsnOf(d gorm.Dialector) (dsn string, ok bool) {
 	return field.String(), field.IsValid() && field.Kind() == reflect.String && field.String() != ""
 }
 
-// openAgain opens a pool with the driver of another.
-func openAgain(old *sql.DB, dsn string, wall Wall, statement func([]string) string) (*sql.DB, error) {
+// openAgain opens connections with the driver of a pool.
+func openAgain(old *sql.DB, dsn string, wall Wall, statement func([]string) string) (connecting, error) {
 	base, err := connectorOf(old.Driver(), dsn)
 	if err != nil {
 		return nil, err
 	}
-	return OpenTracked(base, wall, statement)
+	return tracking(base, statement), trackable(&wall)
 }
 
 // dsnConnector is what database/sql makes for drivers without one.

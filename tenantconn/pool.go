@@ -53,6 +53,7 @@ type place struct {
 // real is a connection of the driver. Its fields are guarded by the pool's lock, except for those of its user.
 type real struct {
 	driver.Conn
+	session session // on Conn
 	place   *place
 	born    time.Time
 	since   time.Time     // idle since
@@ -71,7 +72,7 @@ func newPool(b Budget, find Finder) *pool {
 func (p *pool) acquire(ctx context.Context, r Route) (*real, error) {
 	var connector driver.Connector
 	for {
-		g, ok := p.known(r.Values[0])
+		g, ok := p.known(r.key())
 		if !ok {
 			// The place is looked up before anything is reserved for it: who asks for a tenant that does not exist costs
 			// others no connection, and the search may use the pool itself.
@@ -81,7 +82,7 @@ func (p *pool) acquire(ctx context.Context, r Route) (*real, error) {
 					return nil, err
 				}
 			}
-			g = p.claim(ctx, r.Values[0])
+			g = p.claim(ctx, r.key())
 		}
 		switch {
 		case g.err != nil:
@@ -159,7 +160,8 @@ func (p *pool) open(ctx context.Context, connector driver.Connector, g grant) (*
 	p.counters.Opened++
 	pl.failure = nil
 	p.dispatch() // others of this place may open now
-	return &real{Conn: conn, place: pl, born: p.now(), changed: pl.changed}, nil
+	c, s := seat(conn)
+	return &real{Conn: c, session: s, place: pl, born: p.now(), changed: pl.changed}, nil
 }
 
 // connectAgain gives a PostgreSQL server the moment it needs to notice that the connection which made room is closed: until

@@ -17,7 +17,7 @@ var errFiles = fmt.Errorf("%w: inside a tenant no statement opens or writes anot
 // set_config; SQLite's ways to other files; and where tenants share connections what would stay on one. It looks at the
 // first words behind every semicolon, and errs towards refusing. It does not see what functions stored in the database do,
 // nor names qualified with another schema; a role per tenant stops those.
-func (w Wall) screen(text string) error {
+func (w *Wall) screen(text string) error {
 	if sets(text) {
 		return errSettings
 	}
@@ -243,7 +243,7 @@ func spells(text string, i int, before, after string) bool {
 }
 
 // holds reports whether what SET or RESET names may be a setting of a route.
-func (w Wall) holds(rest string) bool {
+func (w *Wall) holds(rest string) bool {
 	word, rest := firstWord(rest)
 	if word == "local" || word == "session" {
 		word, rest = firstWord(rest)

@@ -47,6 +47,8 @@ var (
 	_ tenancy.Verifier    = (*Strategy)(nil)
 	_ tenancy.Provisioner = (*Strategy)(nil)
 	_ tenancy.Restrictor  = (*Strategy)(nil)
+
+	_ tenantconn.Confiner = (*Strategy)(nil)
 )
 
 // Option configures the strategy.
@@ -118,9 +120,6 @@ func (s *Strategy) Counters() tenantconn.Counters {
 // It fails with tenancy.ErrUnsupported on other databases than SQLite, PostgreSQL and MySQL, or on another one than the
 // first, and where the connections cannot be opened again: over a Conn of the application's, or when dbresolver came first.
 func (s *Strategy) Attach(db *gorm.DB) error {
-	if s.open == nil {
-		return errors.New("database: New needs a function that opens a tenant's database")
-	}
 	if _, ok := db.Plugins["gorm:db_resolver"]; ok {
 		return errors.New("database: register dbresolver after tenancy, so that its connections are routed, too")
 	}
@@ -131,13 +130,57 @@ func (s *Strategy) Attach(db *gorm.DB) error {
 	if tenantconn.Confined(old) {
 		return nil
 	}
-	kind, usual := db.Name(), old.Driver()
-	connector, err := tenantconn.ConnectorOf(db.Dialector, usual)
+	side, err := s.Confine(db)
 	if err != nil {
 		return err
 	}
+	pool, err := side.Pool.Open(old.Driver(), side.Wall)
+	if err != nil {
+		return err
+	}
+	return tenantconn.Replace(db, pool)
+}
+
+// Confine is Attach beside other strategies (see strategies/hybrid). Connections to the tenants and, where the strategy is
+// asked for them, to the central database come from this strategy's own budget.
+func (s *Strategy) Confine(db *gorm.DB) (tenantconn.Side, error) {
+	if s.open == nil {
+		return tenantconn.Side{}, errors.New("database: New needs a function that opens a tenant's database")
+	}
+	old, err := db.DB()
+	if err != nil {
+		return tenantconn.Side{}, fmt.Errorf("database: GORM has no *sql.DB to replace: %w", err)
+	}
+	usual := old.Driver()
+	connector, err := tenantconn.ConnectorOf(db.Dialector, usual)
+	if err != nil {
+		return tenantconn.Side{}, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.accept(db.Name()); err != nil {
+		return tenantconn.Side{}, err
+	}
+	if s.pool == nil {
+		if s.pool, err = tenantconn.NewPool(s.budget, s.find); err != nil {
+			return tenantconn.Side{}, err
+		}
+	}
+	central := ""
+	if n := len(s.centrals); n > 0 {
+		central = "*" + strconv.Itoa(n) // no tenant has this id
+	}
+	s.kind, s.usual = db.Name(), usual
+	s.centrals[central] = connector
+	if s.db == nil {
+		s.db = db
+	}
+	wall := tenantconn.Wall{Settings: []string{"place"}, Router: router(central, s.allow)}
+	return tenantconn.Side{Wall: wall, Pool: s.pool}, nil
+}
+
+// accept refuses a kind of database that the strategy cannot have, or has not. s.mu is held.
+func (s *Strategy) accept(kind string) error {
 	switch {
 	case kind != "sqlite" && kind != "postgres" && kind != "mysql":
 		return fmt.Errorf("%w: a database of the kind %s for each tenant", tenancy.ErrUnsupported, kind)
@@ -145,25 +188,7 @@ func (s *Strategy) Attach(db *gorm.DB) error {
 		return fmt.Errorf("%w: the first database was opened as %s, this one as %s; all of one strategy are of one kind",
 			tenancy.ErrUnsupported, s.kind, kind)
 	}
-	if s.pool == nil {
-		if s.pool, err = tenantconn.NewPool(s.budget, s.find); err != nil {
-			return err
-		}
-	}
-	central := ""
-	if n := len(s.centrals); n > 0 {
-		central = "*" + strconv.Itoa(n) // no tenant has this id
-	}
-	pool, err := s.pool.Open(usual, tenantconn.Wall{Settings: []string{"place"}, Router: router(central, s.allow)})
-	if err != nil {
-		return err
-	}
-	s.kind, s.usual = kind, usual
-	s.centrals[central] = connector
-	if s.db == nil {
-		s.db = db
-	}
-	return tenantconn.Replace(db, pool)
+	return nil
 }
 
 // router asks the context what it may reach. Whoever acts for no tenant reaches the central database, also under Bypass.

@@ -34,6 +34,8 @@ var (
 	_ tenancy.Provisioner = (*Strategy)(nil)
 	_ tenancy.Restrictor  = (*Strategy)(nil)
 	_ tenancy.Renamer     = (*Strategy)(nil)
+
+	_ tenantconn.Confiner = (*Strategy)(nil)
 )
 
 // New returns the schema strategy.
@@ -72,32 +74,39 @@ func (s *Strategy) Restrict(allow func(tenancy.ID) error) { s.allow = allow }
 //
 // It fails with tenancy.ErrUnsupported on other databases than PostgreSQL and MySQL.
 func (s *Strategy) Attach(db *gorm.DB) error {
-	if err := s.validate(); err != nil {
-		return err
-	}
 	old, err := db.DB()
 	if err != nil {
 		return fmt.Errorf("schema: GORM has no *sql.DB to confine: %w", err)
 	}
-	if err := listFields(db); err != nil {
-		return err
-	}
 	if tenantconn.Confined(old) {
-		return nil
+		return listFields(db)
 	}
-	wall, central, err := s.wall(db.Name(), old)
+	side, err := s.Confine(db)
 	if err != nil {
 		return err
 	}
-	if err := tenantconn.Attach(db, wall); err != nil {
-		return err
+	return tenantconn.Attach(db, side.Wall)
+}
+
+// Confine is Attach beside other strategies (see strategies/hybrid).
+func (s *Strategy) Confine(db *gorm.DB) (tenantconn.Side, error) {
+	if err := s.validate(); err != nil {
+		return tenantconn.Side{}, err
+	}
+	old, err := db.DB()
+	if err != nil {
+		return tenantconn.Side{}, fmt.Errorf("schema: GORM has no *sql.DB to confine: %w", err)
+	}
+	wall, central, err := s.wall(db.Name(), old)
+	if err != nil {
+		return tenantconn.Side{}, err
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.home == nil { // replicas come later
 		s.home = &home{db: db, central: central}
 	}
-	return nil
+	s.mu.Unlock()
+	return tenantconn.Side{Wall: wall}, listFields(db)
 }
 
 // wall returns the wall for a kind of database, and on MySQL the name of the central one.
