@@ -121,7 +121,8 @@ func (m siloedMigrator) ColumnTypes(v any) ([]gorm.ColumnType, error) {
 	return m.dialector.Dialector.Migrator(unprepared(m.db)).ColumnTypes(v)
 }
 
-// elsewhere reports whether a model's table is not among those the context migrates: a tenant's, or else the central ones.
+// elsewhere reports whether a model's table is not among those the context migrates: those of a tenant with tables of its
+// own, or else the central ones, beside which shared tables stand.
 func (m siloedMigrator) elsewhere(v any) bool {
 	s, err := parse(m.db, v)
 	if err != nil {
@@ -131,7 +132,21 @@ func (m siloedMigrator) elsewhere(v any) bool {
 	if known.kind == kindUndeclared {
 		return false
 	}
-	return known.confined() != (accessOf(m.db.Statement.Context).mode == modeTenant)
+	return m.separates() && known.confined() != (accessOf(m.db.Statement.Context).mode == modeTenant)
+}
+
+// separates reports whether owned and central tables stand apart where the context leads.
+func (m siloedMigrator) separates() bool {
+	p, ctx := m.dialector.plugin, m.db.Statement.Context
+	if !p.isolation.Mixed {
+		return true
+	}
+	a := accessOf(ctx)
+	if a.mode != modeTenant {
+		return false
+	}
+	route, err := p.strategy.Route(ctx, a.id)
+	return err == nil && !route.Shared
 }
 
 // BuildIndexOptions is called by GORM's own migrators.

@@ -17,8 +17,10 @@ import (
 type Confiner interface {
 	tenancy.Strategy
 	// Confine prepares db as Attach does, but leaves its connections alone, and says what confines the strategy's tenants
-	// on them. It is called instead of Attach, once for every *gorm.DB.
-	Confine(db *gorm.DB) (Side, error)
+	// on them. It is called instead of Attach, once for every *gorm.DB. besideShared reports that owned tables stand in the
+	// database that GORM was opened with, with the rows of tenants of another strategy: Verify then accepts those that no
+	// tenant of this strategy can reach.
+	Confine(db *gorm.DB, besideShared bool) (Side, error)
 }
 
 // Side is one of several confinements that the connections of one *sql.DB have, a statement at a time.
@@ -36,8 +38,8 @@ type Choice struct {
 	Side int
 	// Gate is entered before the call and left when database/sql takes the connection back. Nil: none.
 	Gate *Gate
-	// Place is where the side has a Pool and the tenant another place than the one the side's Router names. Nil: that one.
-	// It has one element and is not changed.
+	// Place is the tenant's in the side's Pool (see [PlaceKey]), in a slice of its own that nobody changes. Nil: the one that
+	// the side's Router names. Without a Pool it says nothing.
 	Place []string
 }
 
@@ -130,8 +132,9 @@ func openSides(d driver.Driver, pools []*Pool, walls []*Wall, choose Chooser) (*
 		if err != nil {
 			return Route{}, nil, err
 		}
-		r, err := walls[chosen.Side].route(ctx)
-		if err == nil && chosen.Place != nil && r.Tenant != "" {
+		w := walls[chosen.Side]
+		r, err := w.route(ctx)
+		if err == nil && chosen.Place != nil && r.Tenant != "" && w.place == "" {
 			r.Values = chosen.Place
 		}
 		return r, chosen.Gate, err

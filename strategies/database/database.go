@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 
 	"gorm.io/gorm"
@@ -16,7 +17,7 @@ import (
 
 // Opener returns the dialector of a tenant's database, made with a DSN as in postgres.Open(dsn). It must give every tenant
 // a database of its own, of the kind GORM was opened with. It is called each time a connection is opened, from many
-// goroutines. ctx is the statement's under tenancy.Central, so that a look-up in the central database needs no more. It
+// goroutines. Where records name places, tenantconn.PlaceOf(ctx) is the tenant's. ctx is the statement's under tenancy.Central, so that a look-up in the central database needs no more. It
 // returns tenancy.ErrUnknownTenant or tenancy.ErrTenantSuspended for a tenant that must not be served; its error is the
 // statement's.
 type Opener func(ctx context.Context, id tenancy.ID) (gorm.Dialector, error)
@@ -38,7 +39,8 @@ type Strategy struct {
 	centrals map[string]driver.Connector // by place
 	db       *gorm.DB                    // the first one that was attached
 	plugin   *tenancy.Plugin
-	sites    int // templates migrated so far
+	sites    int  // templates migrated so far
+	beside   bool // another strategy's shared tables stand in the central database
 }
 
 var (
@@ -130,7 +132,7 @@ func (s *Strategy) Attach(db *gorm.DB) error {
 	if tenantconn.Confined(old) {
 		return nil
 	}
-	side, err := s.Confine(db)
+	side, err := s.Confine(db, false)
 	if err != nil {
 		return err
 	}
@@ -142,8 +144,9 @@ func (s *Strategy) Attach(db *gorm.DB) error {
 }
 
 // Confine is Attach beside other strategies (see strategies/hybrid). Connections to the tenants and, where the strategy is
-// asked for them, to the central database come from this strategy's own budget.
-func (s *Strategy) Confine(db *gorm.DB) (tenantconn.Side, error) {
+// asked for them, to the central database come from this strategy's own budget. Where shared tables are beside, owned tables
+// in the central database are no mistake: no tenant of this strategy reaches it.
+func (s *Strategy) Confine(db *gorm.DB, besideShared bool) (tenantconn.Side, error) {
 	if s.open == nil {
 		return tenantconn.Side{}, errors.New("database: New needs a function that opens a tenant's database")
 	}
@@ -170,7 +173,7 @@ func (s *Strategy) Confine(db *gorm.DB) (tenantconn.Side, error) {
 	if n := len(s.centrals); n > 0 {
 		central = "*" + strconv.Itoa(n) // no tenant has this id
 	}
-	s.kind, s.usual = db.Name(), usual
+	s.kind, s.usual, s.beside = db.Name(), usual, besideShared
 	s.centrals[central] = connector
 	if s.db == nil {
 		s.db = db
@@ -233,6 +236,9 @@ func (s *Strategy) find(ctx context.Context, r tenantconn.Route) (driver.Connect
 	}
 	if at, ok := ctx.Value(siteKey{}).(*site); ok {
 		return at.connector, nil
+	}
+	if _, place, several := strings.Cut(r.Values[0], "@"); several {
+		ctx = tenantconn.WithPlace(ctx, place)
 	}
 	d, err := s.open(tenancy.Central(ctx), r.Tenant)
 	if err != nil {

@@ -23,8 +23,9 @@ type Strategy struct {
 	pooled     bool
 	allow      func(tenancy.ID) error
 
-	mu   sync.Mutex
-	home *home // guarded by mu; where tenants are provisioned
+	mu     sync.Mutex
+	home   *home // guarded by mu; where tenants are provisioned
+	beside bool  // guarded by mu; another strategy's shared tables stand in the database of the DSN
 }
 
 var (
@@ -81,15 +82,16 @@ func (s *Strategy) Attach(db *gorm.DB) error {
 	if tenantconn.Confined(old) {
 		return listFields(db)
 	}
-	side, err := s.Confine(db)
+	side, err := s.Confine(db, false)
 	if err != nil {
 		return err
 	}
 	return tenantconn.Attach(db, side.Wall)
 }
 
-// Confine is Attach beside other strategies (see strategies/hybrid).
-func (s *Strategy) Confine(db *gorm.DB) (tenantconn.Side, error) {
+// Confine is Attach beside other strategies (see strategies/hybrid). Where shared tables are beside, they may stand where the
+// DSN's search_path leads, or in MySQL's database of the DSN, but in no schema named with [Shared].
+func (s *Strategy) Confine(db *gorm.DB, besideShared bool) (tenantconn.Side, error) {
 	if err := s.validate(); err != nil {
 		return tenantconn.Side{}, err
 	}
@@ -102,6 +104,7 @@ func (s *Strategy) Confine(db *gorm.DB) (tenantconn.Side, error) {
 		return tenantconn.Side{}, err
 	}
 	s.mu.Lock()
+	s.beside = besideShared
 	if s.home == nil { // replicas come later
 		s.home = &home{db: db, central: central}
 	}

@@ -66,7 +66,7 @@ func (s *Strategy) Attach(db *gorm.DB) error {
 
 // Confine is Attach beside other strategies (see strategies/hybrid). Without [RowLevelSecurity] the connections are as the
 // dialector makes them, and the plugin's predicate alone holds the tenant.
-func (s *Strategy) Confine(db *gorm.DB) (tenantconn.Side, error) {
+func (s *Strategy) Confine(db *gorm.DB, _ bool) (tenantconn.Side, error) {
 	if err := s.validate(); err != nil {
 		return tenantconn.Side{}, err
 	}
