@@ -3,6 +3,7 @@ package tenancy
 import (
 	"errors"
 	"fmt"
+	"reflect"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
@@ -108,12 +109,43 @@ func (m siloedMigrator) AutoMigrate(models ...any) error {
 		}
 		return fmt.Errorf("%w: each tenant has its own table of %T; name a tenant with tenancy.WithTenant", ErrUnconfined, v)
 	}
-	db := unprepared(m.db).Set(migratingKey, true).Session(&gorm.Session{})
-	err := m.dialector.Dialector.Migrator(db).AutoMigrate(models...)
+	err := m.autoMigrate(models)
 	if prepared, ok := m.db.ConnPool.(*gorm.PreparedStmtDB); ok {
 		prepared.Reset() // as the drivers do when a table changes
 	}
 	return err
+}
+
+// autoMigrate migrates central models first, and where their statements go, when all tenants' tables are reached from here:
+// owned ones refer to them.
+func (m siloedMigrator) autoMigrate(models []any) error {
+	named := map[reflect.Type]bool{}
+	var central, owned []any
+	for _, v := range models {
+		s, err := parse(m.db, v)
+		if err == nil {
+			named[s.ModelType] = true
+		}
+		if err == nil && m.dialector.plugin.modelOf(m.db, s).kind == kindCentral {
+			central = append(central, v)
+			continue
+		}
+		owned = append(owned, v)
+	}
+	db := unprepared(m.db).Set(migratingKey, named).Session(&gorm.Session{})
+	_, within := m.db.Statement.ConnPool.(gorm.TxCommitter)
+	a := accessOf(m.db.Statement.Context)
+	if within || a.mode != modeBypass || !m.dialector.plugin.isolation.Mixed || len(central) == 0 {
+		return m.dialector.Dialector.Migrator(db).AutoMigrate(models...)
+	}
+	beside := *a
+	beside.central = true
+	apart := db.WithContext(&placed{m.db.Statement.Context, &beside}).Session(&gorm.Session{})
+	if err := m.dialector.Dialector.Migrator(apart).AutoMigrate(central...); err != nil {
+		return err
+	}
+	db = db.Set(migratingKey, map[reflect.Type]bool{}).Session(&gorm.Session{}) // those of central ones are done
+	return m.dialector.Dialector.Migrator(db).AutoMigrate(owned...)
 }
 
 // ColumnTypes reads the columns without a prepared statement.
@@ -132,7 +164,17 @@ func (m siloedMigrator) elsewhere(v any) bool {
 	if known.kind == kindUndeclared {
 		return false
 	}
-	return m.separates() && known.confined() != (accessOf(m.db.Statement.Context).mode == modeTenant)
+	if !m.separates() {
+		return !known.confined() && !m.names(s)
+	}
+	return known.confined() != (accessOf(m.db.Statement.Context).mode == modeTenant)
+}
+
+// names reports whether AutoMigrate was given a model by the application. Beside shared tables central ones are made when
+// they are named: they may stand elsewhere.
+func (m siloedMigrator) names(s *schema.Schema) bool {
+	named, ok := m.db.Get(migratingKey)
+	return !ok || named.(map[reflect.Type]bool)[s.ModelType]
 }
 
 // separates reports whether owned and central tables stand apart where the context leads.

@@ -103,8 +103,8 @@ type site struct {
 	central gorm.Dialector
 	names   naming.Namer
 	members hybrid.Members
-	// prepare makes the shared and the central tables before db.Use, and what is there after it.
-	prepare func(db *gorm.DB) error
+	// prepare is called before db.Use, and migrate after it, under Bypass. Either makes the shared and the central tables.
+	prepare, migrate func(db *gorm.DB) error
 	// raw opens the place of a tenant past everything.
 	raw func(id tenancy.ID) (driver, dsn string)
 }
@@ -145,9 +145,14 @@ func (c combination) begin(t testing.TB) *world {
 		w.records.of[id] = p
 	}
 	w.db = open(t, w.site.central, w.site.names)
-	must(t, w.site.prepare(w.db))
+	if w.site.prepare != nil {
+		must(t, w.site.prepare(w.db))
+	}
 	w.strategy = hybrid.New(w.records.look, w.site.members)
 	must(t, w.db.Use(plugin(w.strategy)))
+	if w.site.migrate != nil {
+		must(t, w.site.migrate(w.db.WithContext(bypass())))
+	}
 	for id := range c.records {
 		must(t, w.strategy.Provision(context.Background(), id))
 		must(t, w.as(id).Create(&Poll{ID: 1, Title: string(id) + " 1", Choices: []Choice{{ID: 1, Text: string(id)}}}).Error)
@@ -193,7 +198,7 @@ func files(t testing.TB) site {
 			"database": database.New(tenants.Open, database.WithProvisioner(tenants)),
 			"other":    database.New(other.Open, database.WithProvisioner(other)),
 		},
-		prepare: migrate,
+		migrate: migrate,
 		raw: func(id tenancy.ID) (string, string) {
 			for _, sub := range []string{"tenants", "others"} {
 				name := filepath.Join(dir, sub, "tenant_"+string(id)+".db")
@@ -246,13 +251,18 @@ func onPostgres(rowSecurity bool) func(t testing.TB) site {
 				if err := db.Exec("CREATE SCHEMA central").Error; err != nil {
 					return err
 				}
-				if err := open(t, postgres.Open(dsn+"&search_path=central"), nil).AutoMigrate(central...); err != nil {
-					return err
+				if !rowSecurity {
+					return nil
 				}
+				plain := open(t, postgres.Open(dsn), nil)
+				plain.IgnoreRelationshipsWhenMigrating = true // central tables have a schema of their own
+				return tables.Migrate(context.Background(), plain, plugin(tables))
+			},
+			migrate: func(db *gorm.DB) error {
 				if rowSecurity {
-					return tables.Migrate(context.Background(), db, plugin(tables))
+					return db.AutoMigrate(central...)
 				}
-				return db.AutoMigrate(owned...)
+				return migrate(db)
 			},
 			raw: func(id tenancy.ID) (string, string) {
 				super := server.DSN(servers.Superuser, name)
@@ -330,7 +340,7 @@ func onMariaDB(t testing.TB) site {
 		central: mysql.Open(server.DSN("root", name)),
 		names:   centralNames{database: name},
 		members: hybrid.Members{"shared": shared.New(), "schema": schema.New(schema.Prefix(pre))},
-		prepare: migrate,
+		migrate: migrate,
 		raw: func(id tenancy.ID) (string, string) {
 			var n int
 			must(t, root.QueryRow("SELECT count(*) FROM information_schema.schemata WHERE schema_name = ?", pre+string(id)).Scan(&n))
