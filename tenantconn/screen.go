@@ -236,8 +236,12 @@ func sets(text string) bool {
 	}
 }
 
-// spells reports whether text has, in any case, before in front of position i and from there on after.
+// spells reports whether text has, in any case, before in front of position i and from there on after. Behind a letter or an
+// underscore they are a part of a longer name, such as tenants_state; behind a digit they need not be.
 func spells(text string, i int, before, after string) bool {
+	if start := i - len(before); start > 0 && (isLetter(text[start-1]) || text[start-1] == '_') {
+		return false
+	}
 	return i >= len(before) && len(text)-i >= len(after) && text[i+1]|0x20 == after[1]|0x20 &&
 		strings.EqualFold(text[i:i+len(after)], after) && strings.EqualFold(text[i-len(before):i], before)
 }

@@ -1,0 +1,145 @@
+package tenancy_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"gorm.io/driver/postgres"
+	"gorm.io/driver/sqlite"
+	"gorm.io/gorm"
+
+	"github.com/gorm-tenancy/tenancy"
+	"github.com/gorm-tenancy/tenancy/internal/servers"
+	"github.com/gorm-tenancy/tenancy/strategies/database"
+	"github.com/gorm-tenancy/tenancy/strategies/hybrid"
+	"github.com/gorm-tenancy/tenancy/strategies/schema"
+	"github.com/gorm-tenancy/tenancy/strategies/shared"
+)
+
+// The backends on which a is in shared tables, where rows of b are as well, as a move leaves them, and b has a place of its
+// own. What the plugin alone refuses must be refused here, too.
+var (
+	onSQLiteHybrid = backend{
+		name: "sqlite-hybrid", dialect: "sqlite",
+		open: onSQLite.open, raw: onSQLite.raw, empty: onSQLite.empty, schema: onSQLite.schema,
+		seeded: func(t *testing.T) string {
+			dsn := onSQLite.seeded(t)
+			file, err := sqliteFile()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(fileOfB(dsn), file, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return dsn
+		},
+		confinement: confinement{
+			strategy: func(dsn string) tenancy.Strategy {
+				files := database.SQLiteFiles(filepath.Dir(fileOfB(dsn)), sqlite.Open)
+				return hybrid.New(aSharesWith("database"), hybrid.Members{
+					"shared": shared.New(), "database": database.New(files.Open, database.WithProvisioner(files)),
+				})
+			},
+			apart: func(e *env) string {
+				db, err := sql.Open("sqlite3", fileOfB(e.dsn))
+				if err != nil {
+					e.Fatal(err)
+				}
+				defer db.Close()
+				return dumpOf(&env{T: e.T, backend: onSQLite, raw: db}, "main")
+			},
+		},
+	}
+	onPostgresHybrid = backend{
+		name: "postgres-hybrid", dialect: "postgres",
+		open: onPostgres.open, raw: onPostgres.raw, empty: onPostgres.empty, schema: onPostgres.schema,
+		seeded: func(t *testing.T) string {
+			s := servers.Postgres(t)
+			template := s.Template(t, "hybrid", func(name string) error { return fillHybrid(s.DSN(servers.App, name)) })
+			return s.DSN(servers.App, s.Clone(t, template)) + "&search_path=public,central"
+		},
+		confinement: confinement{
+			strategy: func(string) tenancy.Strategy { return sharedAndSchema() },
+			apart:    func(e *env) string { return dumpOf(e, "tenant_b") },
+		},
+	}
+)
+
+var mixed = []backend{onSQLiteHybrid, onPostgresHybrid}
+
+func fileOfB(dsn string) string {
+	file, _, _ := strings.Cut(dsn, "?")
+	return filepath.Join(filepath.Dir(file), "tenant_b.db")
+}
+
+// aSharesWith has all tenants in shared tables but b.
+func aSharesWith(member string) hybrid.Lookup {
+	return func(_ context.Context, id tenancy.ID) (string, string, error) {
+		if id == "b" {
+			return member, "", nil
+		}
+		return "shared", "", nil
+	}
+}
+
+func sharedAndSchema() *hybrid.Strategy {
+	return hybrid.New(aSharesWith("schema"), hybrid.Members{"shared": shared.New(), "schema": schema.New(schema.Shared("central"))})
+}
+
+// fillHybrid has owned tables in public, central ones in a schema that every tenant's search_path ends with, and b's own.
+func fillHybrid(dsn string) error {
+	return withDB(postgres.Open(dsn+"&search_path=public,central"), nil, func(db *gorm.DB) error {
+		if err := db.Exec("CREATE SCHEMA central").Error; err != nil {
+			return err
+		}
+		s := sharedAndSchema()
+		if err := db.Use(pluginOf(s)); err != nil {
+			return err
+		}
+		if err := db.WithContext(bypass("seed")).AutoMigrate(append(append([]any{}, ownedModels...), centralModels...)...); err != nil {
+			return err
+		}
+		if err := s.Provision(context.Background(), "b"); err != nil {
+			return err
+		}
+		return errors.Join(
+			withDB(postgres.Open(dsn+"&search_path=public,central"), nil, seedRows),
+			withDB(postgres.Open(dsn+"&search_path=tenant_b,central"), nil, func(db *gorm.DB) error {
+				return errors.Join(seedTenant(db, "b", 2), seedComposite(db, "b"), seedTenant(db, "b", 0))
+			}))
+	})
+}
+
+// dumpOf is everything in the owned tables of a schema.
+func dumpOf(e *env, schema string) string {
+	e.Helper()
+	var b strings.Builder
+	for _, table := range siloed {
+		fmt.Fprintf(&b, "%s.%s: %s\n", schema, table, e.rows(fmt.Sprintf(`SELECT * FROM %s."%s" ORDER BY 1, 2`, schema, table)))
+	}
+	return b.String()
+}
+
+// TestMixedComparisonNotices is the control of these backends: a change in b's own place would show.
+func TestMixedComparisonNotices(t *testing.T) {
+	for _, b := range mixed {
+		t.Run(b.name, func(t *testing.T) {
+			e := newEnvOn(t, b, &gorm.Config{})
+			if err := e.db.WithContext(tenancy.WithTenant(context.Background(), "b")).Model(&User{}).Where("1 = 1").Update("age", 1).Error; err != nil {
+				t.Fatal(err)
+			}
+			if e.dumpB() == e.start {
+				t.Error("nobody notices an update of b")
+			}
+			if got := e.query("SELECT count(*) FROM users WHERE age = 1"); got != "0" {
+				t.Errorf("%s rows in shared tables were changed", got)
+			}
+		})
+	}
+}
