@@ -39,7 +39,11 @@ type difference struct {
 
 // on is the route as it is on a backend.
 func (r route) on(b backend) route {
-	for _, key := range []string{b.name, b.kind, b.dialect} {
+	keys := []string{b.name, b.kind, b.dialect}
+	if b.apart != nil {
+		keys = []string{b.name, "hybrid", b.dialect}
+	}
+	for _, key := range keys {
 		d, ok := r.differs[key]
 		if !ok {
 			continue
