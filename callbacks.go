@@ -139,10 +139,12 @@ func (p *Plugin) confine(db *gorm.DB, op string, t target) error {
 		return err
 	}
 	w.updating = op == opUpdate
-	if w.siloed {
+	if w.apart {
 		if err := p.together(db, t); err != nil {
 			return err
 		}
+	}
+	if w.siloed {
 		if op == opDelete {
 			w.completeKeys(t.model)
 		}

@@ -95,7 +95,7 @@ var onSQLiteHybridApart = backend{
 		return dsn
 	},
 	confinement: confinement{
-		kind: "schema",
+		kind: "hybrid",
 		strategy: func(dsn string) tenancy.Strategy {
 			files := database.SQLiteFiles(filepath.Dir(dsn), sqlite.Open)
 			return hybrid.New(func(_ context.Context, id tenancy.ID) (string, string, error) {
