@@ -26,8 +26,9 @@ type confinement struct {
 	kind     string // "rls" or "schema"
 	strategy func(dsn string) tenancy.Strategy
 	names    func(dsn string) naming.Namer
-	silos    *silos              // where each tenant has tables of its own
-	apart    func(e *env) string // everything in b's own place, where a's tables are shared
+	silos    *silos                // where each tenant has tables of its own
+	differs  map[string]difference // by group and route, for this backend alone
+	apart    func(e *env) string   // everything in b's own place, where a's tables are shared
 }
 
 func (c confinement) strategyOf(dsn string) tenancy.Strategy {

@@ -12,6 +12,7 @@ var wrapper = docstest.Wrapper{
 		"schema":   module + "/strategies/schema",
 		"database": module + "/strategies/database",
 		"pinned":   module + "/strategies/pinned",
+		"hybrid":   module + "/strategies/hybrid",
 		"catalog":  module + "/catalog",
 		"migrate":  module + "/migrate",
 		"httpmw":   module + "/httpmw",
@@ -54,6 +55,7 @@ var wrapper = docstest.Wrapper{
 			var mw *httpmw.Middleware
 			var store catalog.Store
 			var tenants *catalog.Catalog
+			var mixed *hybrid.Strategy
 			var job http.Header
 
 			type Poll struct {
