@@ -34,6 +34,7 @@ type route struct {
 type difference struct {
 	why     string
 	want    string
+	after   string // of the same afterQuery; empty: as elsewhere
 	refused error
 }
 
@@ -50,6 +51,9 @@ func (r route) on(b backend) route {
 		}
 		if r.refused == nil && d.refused != nil {
 			r.afterQuery = "" // what the legitimate use leaves
+		}
+		if d.after != "" {
+			r.after = d.after
 		}
 		r.want, r.refused, r.own = d.want, d.refused, key != b.dialect
 		break

@@ -365,7 +365,7 @@ var (
 		{"postgres shared and schema", inSchema, onPostgres(false)},
 		{"postgres all", inThree, onPostgres(false)},
 		{"postgres all with row-level security", inThree, onPostgres(true)},
-		{"mariadb shared and schema", inSchema, onMariaDB},
+		{"mariadb shared and schema", map[tenancy.ID]place{"thor": at("shared"), "loki": at("schema"), "potter": at("schema")}, onMariaDB},
 	}
 )
 
