@@ -27,15 +27,9 @@ func Attach(db *gorm.DB, wall Wall) error {
 	if err := wall.validate(); err != nil {
 		return err
 	}
-	if _, ok := db.Plugins["gorm:db_resolver"]; ok {
-		return errors.New("tenantconn: register dbresolver after tenancy, so that its connections are confined, too")
-	}
-	old, err := db.DB()
-	if err != nil {
-		return fmt.Errorf("tenantconn: GORM has no *sql.DB to confine: %w", err)
-	}
-	if Confined(old) {
-		return nil
+	old, err := replaceable(db)
+	if err != nil || Confined(old) {
+		return err
 	}
 	connect, err := confining(db, old, wall)
 	if err != nil {
@@ -46,6 +40,18 @@ func Attach(db *gorm.DB, wall Wall) error {
 		pool.SetMaxOpenConns(n)
 	}
 	return Replace(db, pool)
+}
+
+// replaceable returns the connections of db, unless it is too late to replace them.
+func replaceable(db *gorm.DB) (*sql.DB, error) {
+	if _, ok := db.Plugins["gorm:db_resolver"]; ok {
+		return nil, errors.New("tenantconn: register dbresolver after tenancy, so that its connections are confined, too")
+	}
+	old, err := db.DB()
+	if err != nil {
+		return nil, fmt.Errorf("tenantconn: GORM has no *sql.DB to confine: %w", err)
+	}
+	return old, nil
 }
 
 // Confined reports whether a *sql.DB is confined by this package. Safe for concurrent use.

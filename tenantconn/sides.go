@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
-	"fmt"
 	"strconv"
 
 	"gorm.io/gorm"
@@ -54,15 +53,9 @@ type Chooser func(ctx context.Context) (Choice, error)
 // It fails where connections cannot be opened again, as [Attach] does, and when a wall is incomplete. A db that is confined
 // already is left alone.
 func AttachSides(db *gorm.DB, budget Budget, sides []Side, choose Chooser) error {
-	if _, ok := db.Plugins["gorm:db_resolver"]; ok {
-		return errors.New("tenantconn: register dbresolver after tenancy, so that its connections are confined, too")
-	}
-	old, err := db.DB()
-	if err != nil {
-		return fmt.Errorf("tenantconn: GORM has no *sql.DB to confine: %w", err)
-	}
-	if Confined(old) {
-		return nil
+	old, err := replaceable(db)
+	if err != nil || Confined(old) {
+		return err
 	}
 	home, err := NewPool(budget, func(_ context.Context, r Route) (driver.Connector, error) { return r.wall.connector, nil })
 	if err != nil {
