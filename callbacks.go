@@ -139,7 +139,7 @@ func (p *Plugin) confine(db *gorm.DB, op string, t target) error {
 		return err
 	}
 	w.updating = op == opUpdate
-	if w.apart {
+	if w.siloed || w.apart {
 		if err := p.together(db, t); err != nil {
 			return err
 		}
