@@ -21,6 +21,10 @@ type Isolation struct {
 	// Siloed reports that tenants never share a table: owned models need no tenant column, only to be declared with
 	// [OwnedModels].
 	Siloed bool
+	// Mixed reports that some tenants share tables and others have tables of their own, which [Route.Shared] tells. All have the
+	// tenant column and the predicate. Statements
+	// under [Bypass] reach the shared tables only, and those for several tenants (see [ForTenants]) only tenants in them.
+	Mixed bool
 	// Connections reports that the strategy confines connections, which refuse a context that says for whom it is not. The
 	// plugin then runs statements on central tables, which need no tenant, under [Central].
 	Connections bool

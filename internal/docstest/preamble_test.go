@@ -12,6 +12,7 @@ var wrapper = docstest.Wrapper{
 		"schema":   module + "/strategies/schema",
 		"database": module + "/strategies/database",
 		"pinned":   module + "/strategies/pinned",
+		"hybrid":   module + "/strategies/hybrid",
 		"catalog":  module + "/catalog",
 		"migrate":  module + "/migrate",
 		"doctor":   module + "/doctor",
@@ -76,6 +77,7 @@ var wrapper = docstest.Wrapper{
 			var store catalog.Store
 			var tenants *catalog.Catalog
 			var runner *migrate.Runner
+			var mixed *hybrid.Strategy
 			var job http.Header
 
 			type Poll struct {

@@ -1,7 +1,6 @@
 package database
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -21,6 +20,23 @@ var tableNames = map[string]string{
 // Verify fails with tenancy.ErrUnconfined when owned tables stand in the central database, where statements that act for
 // no tenant would find them, and names all of them. The plugin calls it at the end of db.Use.
 func (s *Strategy) Verify(db *gorm.DB, p *tenancy.Plugin) error {
+	s.mu.Lock()
+	beside := s.beside
+	s.mu.Unlock()
+	if !beside {
+		if err := s.verifyCentral(db, p); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.plugin == nil {
+		s.plugin = p
+	}
+	return nil
+}
+
+func (s *Strategy) verifyCentral(db *gorm.DB, p *tenancy.Plugin) error {
 	pool, err := db.DB()
 	if err != nil {
 		return err
@@ -29,7 +45,7 @@ func (s *Strategy) Verify(db *gorm.DB, p *tenancy.Plugin) error {
 	for _, t := range p.OwnedTables() {
 		owned[strings.ToLower(t.Name[strings.LastIndexByte(t.Name, '.')+1:])] = true
 	}
-	rows, err := pool.QueryContext(tenancy.Central(context.Background()), tableNames[db.Name()])
+	rows, err := pool.QueryContext(tenancy.Central(db.Statement.Context), tableNames[db.Name()])
 	if err != nil {
 		return err
 	}
@@ -48,13 +64,5 @@ func (s *Strategy) Verify(db *gorm.DB, p *tenancy.Plugin) error {
 			})
 		}
 	}
-	if err := errors.Join(append(wrong, rows.Err())...); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.plugin == nil {
-		s.plugin = p
-	}
-	return nil
+	return errors.Join(append(wrong, rows.Err())...)
 }

@@ -24,8 +24,9 @@ type Strategy struct {
 	pooled     bool
 	allow      func(tenancy.ID) error
 
-	mu   sync.Mutex
-	home *home // guarded by mu; where tenants are provisioned
+	mu     sync.Mutex
+	home   *home // guarded by mu; where tenants are provisioned
+	beside bool  // guarded by mu; another strategy's shared tables stand in the database of the DSN
 }
 
 var (
@@ -37,6 +38,8 @@ var (
 	_ tenancy.Renamer     = (*Strategy)(nil)
 	_ tenancy.Inspector   = (*Strategy)(nil)
 	_ tenancy.Surveyor    = (*Strategy)(nil)
+
+	_ tenantconn.Confiner = (*Strategy)(nil)
 )
 
 // New returns the schema strategy.
@@ -79,33 +82,42 @@ func (s *Strategy) Restrict(allow func(tenancy.ID) error) { s.allow = allow }
 //
 // It fails with tenancy.ErrUnsupported on other databases than PostgreSQL and MySQL.
 func (s *Strategy) Attach(db *gorm.DB) error {
-	if err := s.validate(); err != nil {
-		return err
-	}
 	old, err := db.DB()
 	if err != nil {
 		return fmt.Errorf("schema: GORM has no *sql.DB to confine: %w", err)
 	}
-	if err := listFields(db); err != nil {
-		return err
-	}
 	if tenantconn.Confined(old) {
-		return nil
+		return listFields(db)
 	}
-	wall, central, err := s.wall(db.Name(), old)
+	side, err := s.Confine(db, false)
 	if err != nil {
 		return err
 	}
-	if err := tenantconn.Attach(db, wall); err != nil {
-		return err
+	return tenantconn.Attach(db, side.Wall)
+}
+
+// Confine is Attach beside other strategies (see strategies/hybrid). Where shared tables are beside, they may stand where the
+// DSN's search_path leads, or in MySQL's database of the DSN, but in no schema named with [Shared].
+func (s *Strategy) Confine(db *gorm.DB, besideShared bool) (tenantconn.Side, error) {
+	if err := s.validate(); err != nil {
+		return tenantconn.Side{}, err
+	}
+	old, err := db.DB()
+	if err != nil {
+		return tenantconn.Side{}, fmt.Errorf("schema: GORM has no *sql.DB to confine: %w", err)
+	}
+	wall, central, err := s.wall(db.Name(), old)
+	if err != nil {
+		return tenantconn.Side{}, err
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.beside = besideShared
 	if s.home == nil { // replicas come later
 		d, ok := db.Dialector.(*postgres.Dialector)
 		s.home = &home{db: db, central: central, sessions: !ok || d.DriverName != ""}
 	}
-	return nil
+	s.mu.Unlock()
+	return tenantconn.Side{Wall: wall}, listFields(db)
 }
 
 // wall returns the wall for a kind of database, and on MySQL the name of the central one.

@@ -38,29 +38,35 @@ func (s *Strategy) Verify(db *gorm.DB, p *tenancy.Plugin) error {
 	if err != nil {
 		return err
 	}
-	ctx := tenancy.Bypass(context.Background(), "schema.Verify")
+	ctx := tenancy.Bypass(db.Statement.Context, "schema.Verify")
 	tx, err := pool.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback()
-	if db.Name() == "mysql" {
-		return verifyMySQL(ctx, tx, owned, p.CentralTables())
+	s.mu.Lock()
+	beside := s.beside
+	s.mu.Unlock()
+	if db.Name() != "mysql" {
+		return s.verifyPostgres(ctx, tx, owned, beside)
 	}
-	return s.verifyPostgres(ctx, tx, owned)
+	if beside { // no name without a database leads out of a tenant's
+		owned = nil
+	}
+	return verifyMySQL(ctx, tx, owned, p.CentralTables())
 }
 
 // separator joins names into one parameter: not every driver knows arrays.
 const separator = "\x1f"
 
-func (s *Strategy) verifyPostgres(ctx context.Context, tx *sql.Tx, owned []string) error {
+func (s *Strategy) verifyPostgres(ctx context.Context, tx *sql.Tx, owned []string, beside bool) error {
 	names := strings.Join(owned, separator)
 	err := none(ctx, tx, "stands in a shared schema, where every tenant would reach it", `SELECT n.nspname, c.relname
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relname = ANY (string_to_array($1, chr(31)))
 	AND n.nspname = ANY (string_to_array($2, chr(31)))
 ORDER BY 1, 2`, names, strings.Join(s.shared, separator))
-	if err != nil {
+	if err != nil || beside {
 		return err
 	}
 	// What a connection begins with, from the DSN, the role and the database. The transaction is rolled back.
