@@ -84,7 +84,7 @@ func few(t *testing.T, db *gorm.DB) {
 	t.Helper()
 	pool, err := db.DB()
 	must(t, err)
-	pool.SetMaxOpenConns(2)
+	pool.SetMaxOpenConns(3)
 }
 
 // one is for tables that tenants share.

@@ -114,7 +114,8 @@ func TestBD4(t *testing.T) {
 	})
 }
 
-// TestBD5: an unknown host became "no tenant", and showed the rows of none; the bare host was a tenant.
+// TestBD5: an unknown host became "no tenant", and showed the rows of none; the bare host was a tenant. Elsewhere it became
+// the schema None (BD9) or the default database (BD13).
 func TestBD5(t *testing.T) {
 	everywhere(t, func(_ *testing.T, s *site) {
 		token, cookie := s.tokens["jane@"+thor], s.cookies["jane@"+thor]

@@ -110,6 +110,17 @@ func TestWrongCredentials(t *testing.T) {
 	}
 }
 
+// TestLongPassword: bcrypt reads 72 bytes, and a password is all of them and no more.
+func TestLongPassword(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	long := strings.Repeat("x", 72)
+	s.visitor().post("/signup/", "username", "jane", "password", long).want(303)
+	s.visitor().post("/signin/", "username", "jane", "password", long).want(303)
+	s.visitor().post("/signin/", "username", "jane", "password", long+"y").want(400)
+	s.visitor().post("/signin/", "username", "jane", "password", long[1:]).want(400)
+}
+
 // TestSameTime: an unknown name takes as long as a wrong password, because both compare with a hash of the same cost. Without
 // that the difference is a hundredfold.
 func TestSameTime(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"gorm.io/gorm"
+
 	"github.com/gorm-tenancy/tenancy/example/polls/polls"
 )
 
@@ -182,6 +184,19 @@ func TestCascade(t *testing.T) {
 	if count("polls") != 0 || count("choices") != 0 || count("votes") != 0 || count("users") != 1 || count("tokens") != 1 {
 		t.Errorf("left %s", s.rows())
 	}
+}
+
+// TestGoneMeanwhile: what is deleted between the look and the write is not found.
+func TestGoneMeanwhile(t *testing.T) {
+	t.Parallel()
+	s, owner := asked(t)
+	s.must(s.db.Callback().Create().Before("gorm:create").Register("test:gone", func(db *gorm.DB) {
+		if table := db.Statement.Table; table == "votes" || table == "choices" {
+			s.must(db.Session(&gorm.Session{NewDB: true}).Exec("DELETE FROM polls").Error)
+		}
+	}))
+	owner.send("POST", "/polls/1/choices/1/vote/", "").want(404)
+	owner.send("POST", "/polls/1/choices/", `{"choice_text":"x"}`).want(404)
 }
 
 // TestRefusals sends what is wrong in each way, and nothing changes.

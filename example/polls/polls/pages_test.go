@@ -153,8 +153,12 @@ func TestCrossOrigin(t *testing.T) {
 	b := s.signIn("owner")
 	s.keeps(func() {
 		for _, header := range [][]string{
-			{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Sec-Fetch-Site", "none-such"},
-			{"Origin", "https://evil.example"}, {"Origin", "http://neighbour.polls.example"}, {"Origin", "null"},
+			{"Sec-Fetch-Site", "cross-site"},
+			{"Sec-Fetch-Site", "same-site"},
+			{"Sec-Fetch-Site", "none-such"},
+			{"Origin", "https://evil.example"},
+			{"Origin", "http://neighbour.polls.example"},
+			{"Origin", "null"},
 		} {
 			for _, r := range s.engine.Routes() {
 				if r.Method == "GET" {
