@@ -11,7 +11,10 @@ require (
 	github.com/gin-gonic/gin v1.12.0
 	github.com/go-chi/chi/v5 v5.5.0
 	github.com/gorm-tenancy/tenancy v0.0.0-00010101000000-000000000000
+	github.com/gorm-tenancy/tenancy/oteltenancy v0.0.0-00010101000000-000000000000
 	github.com/labstack/echo/v4 v4.16.0
+	go.opentelemetry.io/contrib/instrumentation/github.com/gin-gonic/gin/otelgin v0.60.0
+	go.opentelemetry.io/otel/sdk v1.35.0
 	go.opentelemetry.io/otel/trace v1.35.0
 	golang.org/x/crypto v0.53.0
 	gorm.io/driver/sqlite v1.6.0
@@ -92,3 +95,5 @@ require (
 	gorm.io/driver/mysql v1.6.0 // indirect
 	gorm.io/driver/postgres v1.6.3 // indirect
 )
+
+replace github.com/gorm-tenancy/tenancy/oteltenancy => ../oteltenancy

@@ -35,6 +35,26 @@ var wrapper = docstest.Wrapper{
 		"mysql":      "gorm.io/driver/mysql",
 
 		"gin": "github.com/gin-gonic/gin",
+
+		// Of nested modules: blocks that use these say which.
+		"asynqjobs":   module + "/integrations/jobs/asynqjobs",
+		"riverjobs":   module + "/integrations/jobs/riverjobs",
+		"natsjobs":    module + "/integrations/jobs/natsjobs",
+		"oteltenancy": module + "/oteltenancy",
+
+		"sql":              "database/sql",
+		"asynq":            "github.com/hibiken/asynq",
+		"river":            "github.com/riverqueue/river",
+		"riverdatabasesql": "github.com/riverqueue/river/riverdriver/riverdatabasesql",
+		"riverpgxv5":       "github.com/riverqueue/river/riverdriver/riverpgxv5",
+		"rivertype":        "github.com/riverqueue/river/rivertype",
+		"pgx":              "github.com/jackc/pgx/v5",
+		"pgxpool":          "github.com/jackc/pgx/v5/pgxpool",
+		"nats":             "github.com/nats-io/nats.go",
+		"jetstream":        "github.com/nats-io/nats.go/jetstream",
+		"sdktrace":         "go.opentelemetry.io/otel/sdk/trace",
+		"otel":             "go.opentelemetry.io/otel",
+		"propagation":      "go.opentelemetry.io/otel/propagation",
 	},
 	Preambles: map[string]string{
 		"": `
@@ -80,6 +100,27 @@ var wrapper = docstest.Wrapper{
 			var choices []Choice
 			var plan Plan
 			var plans []Plan
+		`,
+		"asynq": `
+			var redis asynq.RedisConnOpt
+			var payload []byte
+			func count(ctx context.Context, task *asynq.Task) error { return nil }
+		`,
+		"river": `
+			var pool *pgxpool.Pool
+			var workers *river.Workers
+			var client *river.Client[pgx.Tx]
+			var within *river.Client[*sql.Tx]
+		`,
+		"nats": `
+			var js jetstream.JetStream
+			var consumer jetstream.Consumer
+			var payload []byte
+			func count(ctx context.Context, msg jetstream.Msg) error { return nil }
+		`,
+		"otel": `
+			var exporter sdktrace.SpanExporter
+			var engine *gin.Engine
 		`,
 		"gin": `
 			var engine *gin.Engine
