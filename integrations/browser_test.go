@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 )
 
@@ -47,10 +50,19 @@ func browser(t *testing.T) context.Context {
 	return ctx
 }
 
-var announced = regexp.MustCompile(`http://(\w+)\.localhost:\d+`)
+var (
+	announced = regexp.MustCompile(`http://(\w+)\.localhost:\d+$`)
+	adminOf   = regexp.MustCompile(`http://(\w+)\.localhost:\d+/admin/ as (\w+) with the password (\w+)$`)
+)
 
-// polls builds the example and runs it. It returns the address of each tenant, as the program prints it.
-func polls(t *testing.T) map[string]string {
+// running is the example as its tenants' visitors see it: by tenant, its address, and the name and password of its superuser.
+type running struct {
+	sites  map[string]string
+	admins map[string][2]string
+}
+
+// startExample builds the example and runs it. What it returns is what the program prints.
+func startExample(t *testing.T) running {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "polls")
 	build := exec.CommandContext(t.Context(), "go", "build", "-C", "..", "-o", program, "./example/polls")
@@ -71,16 +83,19 @@ func polls(t *testing.T) map[string]string {
 		_ = run.Process.Signal(os.Interrupt)
 		_ = run.Wait()
 	})
-	sites := map[string]string{}
+	r := running{map[string]string{}, map[string][2]string{}}
 	for lines := bufio.NewScanner(stdout); lines.Scan() && !strings.HasPrefix(lines.Text(), "try "); {
 		if found := announced.FindStringSubmatch(lines.Text()); found != nil {
-			sites[found[1]] = found[0]
+			r.sites[found[1]] = found[0]
+		}
+		if found := adminOf.FindStringSubmatch(lines.Text()); found != nil {
+			r.admins[found[1]] = [2]string{found[2], found[3]}
 		}
 	}
-	if len(sites) != 2 {
-		t.Fatalf("the example announced %v", sites)
+	if len(r.sites) != 2 || len(r.admins) != 2 {
+		t.Fatalf("the example announced %v", r)
 	}
-	return sites
+	return r
 }
 
 // text takes the steps and returns what the page then shows.
@@ -116,24 +131,74 @@ func wantShown(t *testing.T, page string, texts ...string) {
 	}
 }
 
-// TestBrowser votes in a poll of thor as a visitor does, and looks at potter's poll of the same id before and after.
+// signs fills the form of signing up or in, and sends it.
+func signs(name, password string) []chromedp.Action[chromedp.Void] {
+	return []chromedp.Action[chromedp.Void]{
+		chromedp.SetValue("#username", name), chromedp.SetValue("#password", password), chromedp.Click("main form button"),
+		chromedp.WaitVisible(`form[action="/signout/"]`),
+	}
+}
+
+// steal gives the browser the cookie it has for one site at another, which no browser would do by itself.
+func steal(ctx context.Context, t *testing.T, from, to string) {
+	t.Helper()
+	_, err := chromedp.Run(ctx, chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		found, err := cdp.Call(ctx, target, network.GetCookies, network.GetCookiesParams{URLs: []string{from}})
+		if err != nil {
+			return err
+		}
+		if len(found.Cookies) != 1 {
+			return fmt.Errorf("%d cookies", len(found.Cookies))
+		}
+		_, err = cdp.Call(ctx, target, network.SetCookie, network.SetCookieParams{
+			Name: found.Cookies[0].Name, Value: found.Cookies[0].Value, URL: to,
+		})
+		return err
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestBrowser does what visitors of two tenants do: signs up at thor, makes a poll, votes and looks, and then takes thor's
+// cookie to potter, where nobody knows it.
 func TestBrowser(t *testing.T) {
 	t.Parallel()
 	ctx := browser(t)
-	sites := polls(t)
-	thor, potter := sites["thor"], sites["potter"]
+	example := startExample(t)
+	thor, potter := example.sites["thor"], example.sites["potter"]
 
-	before := text(ctx, t, "potter-before", chromedp.Navigate(potter+"/polls/1/results"))
-	wantShown(t, before, "potter.localhost", "Which pet is best at school?", "An owl")
-	wantShown(t, text(ctx, t, "thor-list", chromedp.Navigate(thor)), "thor.localhost", "Who may lift the hammer next?")
-	wantShown(t, text(ctx, t, "thor-poll", chromedp.Click(`a[href="/polls/1"]`), chromedp.WaitVisible("form")), "Jane", "Steve", "Nobody")
-	voted := text(ctx, t, "thor-voted", chromedp.Click(`input[value="2"]`), chromedp.Click("form button"), chromedp.WaitVisible("dl"))
-	wantShown(t, voted, "Who may lift the hammer next?", "1 of 1")
-	wantShown(t, text(ctx, t, "thor-again", chromedp.Navigate(thor+"/polls/1")), "You have voted")
-
-	if after := text(ctx, t, "potter-after", chromedp.Navigate(potter+"/polls/1/results")); after != before {
-		t.Errorf("potter's poll was\n%s\nand is\n%s", before, after)
-	}
-	wantShown(t, text(ctx, t, "potter-poll", chromedp.Navigate(potter+"/polls/1")), "Which pet is best at school?", "Pick one")
 	wantShown(t, text(ctx, t, "front", chromedp.Navigate(strings.Replace(thor, "thor.", "", 1))), "Thor's hall", "Potter's common room")
+	wantShown(t, text(ctx, t, "thor-welcome", chromedp.Navigate(thor)), "thor.localhost", "Sign in", "Sign up")
+	signUp := append([]chromedp.Action[chromedp.Void]{chromedp.Navigate(thor + "/signup/")}, signs("sif", "sword and shield")...)
+	wantShown(t, text(ctx, t, "thor-list", signUp...), "Sign out sif", "Who may lift the hammer next?")
+
+	wantShown(t, text(ctx, t, "thor-new", chromedp.Click(`a[href="/polls/new/"]`), chromedp.WaitVisible("#choices")), "One on each line")
+	made := text(ctx, t, "thor-poll", chromedp.SetValue("#question", "Is the bridge mended?"), chromedp.SetValue("#choices", "Yes\nNo\nAsk Heimdall"),
+		chromedp.Click("main form button"), chromedp.WaitVisible("fieldset"))
+	wantShown(t, made, "Is the bridge mended?", "Pick one", "Ask Heimdall")
+	voted := text(ctx, t, "thor-results", chromedp.Click(`input[value="8"]`), chromedp.Click("main form button"), chromedp.WaitVisible("dl"))
+	wantShown(t, voted, "Is the bridge mended?", "100 %", "1 of 1")
+	wantShown(t, text(ctx, t, "thor-again", chromedp.Navigate(thor+"/polls/3/")), "You have voted")
+
+	// The browser itself sends no cookie of one host to another.
+	wantShown(t, text(ctx, t, "potter-welcome", chromedp.Navigate(potter)), "potter.localhost", "Sign up")
+	steal(ctx, t, thor, potter)
+	for _, path := range []string{"/polls/", "/polls/1/", "/polls/3/", "/admin/"} {
+		refused := text(ctx, t, "potter-refused", chromedp.Navigate(potter+path))
+		wantShown(t, refused, "Sign in", "Password")
+		if strings.Contains(refused, "sif") || strings.Contains(refused, "bridge") {
+			t.Errorf("thor shows at potter:\n%s", refused)
+		}
+	}
+	wantShown(t, text(ctx, t, "thor-still", chromedp.Navigate(thor)), "Sign out sif", "Is the bridge mended?")
+
+	admin := example.admins["potter"]
+	signIn := append([]chromedp.Action[chromedp.Void]{chromedp.Navigate(potter + "/signin/?next=/admin/polls/")}, signs(admin[0], admin[1])...)
+	list := text(ctx, t, "potter-admin", signIn...)
+	wantShown(t, list, "Which pet is best at school?", "2 polls")
+	if strings.Contains(list, "bridge") {
+		t.Errorf("thor shows in potter's admin:\n%s", list)
+	}
+	wantShown(t, text(ctx, t, "potter-edit", chromedp.Navigate(potter+"/admin/polls/1/"), chromedp.WaitVisible("#created_by")), "Published", "Save")
 }

@@ -2,14 +2,19 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"errors"
+	"html/template"
 	"net"
 	"net/http"
+	"strings"
 
 	"github.com/gin-gonic/gin"
+	"github.com/gin-gonic/gin/render"
 	"gorm.io/gorm"
 
 	"github.com/gorm-tenancy/tenancy"
+	"github.com/gorm-tenancy/tenancy/example/polls/polls"
 )
 
 // Tenant is a customer. The table is central: there is one list for all.
@@ -34,29 +39,50 @@ func (d directory) Lookup(ctx context.Context, id tenancy.ID) error {
 // same for everybody. Requests for a tenant pass.
 func (d directory) front(c *gin.Context) {
 	if _, ok := tenancy.FromContext(c.Request.Context()); ok {
-		c.Next()
 		return
 	}
-	switch c.FullPath() {
-	case "/":
+	switch {
+	case c.FullPath() == polls.Stylesheet:
+	case c.FullPath() == "/":
 		d.frontPage(c)
 		c.Abort()
-	case stylesheet:
-		c.Next()
 	default:
-		fail(c, problem{Status: http.StatusNotFound, Detail: "open a tenant's own address"})
+		c.AbortWithStatusJSON(http.StatusNotFound, gin.H{"status": http.StatusNotFound, "detail": "open a tenant's own address"})
 	}
 }
 
+//go:embed front.html
+var frontText string
+
 func (d directory) frontPage(c *gin.Context) {
 	var tenants []Tenant
-	if err := d.db.WithContext(c.Request.Context()).Order("id").Find(&tenants).Error; err != nil {
-		fail(c, err)
+	page, err := template.New("front").Parse(frontText)
+	if err == nil {
+		err = d.db.WithContext(c.Request.Context()).Order("id").Find(&tenants).Error
+	}
+	if err != nil {
+		_ = c.AbortWithError(http.StatusInternalServerError, err)
 		return
 	}
-	base := baseHost // not the request's host, which may be an address
-	if _, port, err := net.SplitHostPort(c.Request.Host); err == nil {
-		base = net.JoinHostPort(baseHost, port)
+	c.Render(http.StatusOK, render.HTML{Template: page, Data: gin.H{
+		"Stylesheet": polls.Stylesheet, "Tenants": tenants, "Base": baseOf(c.Request.Host),
+	}})
+}
+
+// baseOf returns the base host by which somebody came, with the port. Who came by an address is sent to the first one.
+func baseOf(host string) string {
+	name, port, err := net.SplitHostPort(host)
+	if err != nil {
+		name = host
 	}
-	c.HTML(http.StatusOK, "front.html", page(c, gin.H{"Title": "Tenants", "Tenants": tenants, "Base": base}))
+	base := baseHosts()[0]
+	for _, known := range baseHosts() {
+		if strings.EqualFold(strings.TrimSuffix(name, "."), known) {
+			base = known
+		}
+	}
+	if port == "" {
+		return base
+	}
+	return net.JoinHostPort(base, port)
 }

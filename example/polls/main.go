@@ -1,5 +1,6 @@
-// Command polls is a small application for two customers in one database: thor and potter have the same poll ids and
-// never see each other's rows. The tenant is the subdomain; no handler mentions it.
+// Command polls serves an application to two customers from one database: thor and potter have users, polls and ids of
+// their own and never see each other's rows. The tenant is the subdomain. The application itself is package polls, which
+// does not know that there are tenants; what is here puts them under it.
 //
 //	go run ./example/polls
 //
@@ -20,6 +21,9 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/gorm-tenancy/tenancy"
+	"github.com/gorm-tenancy/tenancy/example/polls/polls"
 )
 
 func main() {
@@ -67,10 +71,11 @@ func start(ctx context.Context, addr, path string, stdout io.Writer, log *slog.L
 		return err
 	}
 	defer closeDB()
-	if err := seed(ctx, db); err != nil {
+	passwords, err := seed(ctx, db)
+	if err != nil {
 		return err
 	}
-	handler, err := newServer(db, log)
+	handler, err := newServer(db, log, polls.Options{})
 	if err != nil {
 		return err
 	}
@@ -79,24 +84,28 @@ func start(ctx context.Context, addr, path string, stdout io.Writer, log *slog.L
 		return err
 	}
 	fmt.Fprintf(stdout, "database  %s%s\n", path, kept)
-	announce(stdout, listener.Addr().(*net.TCPAddr))
+	announce(stdout, listener.Addr().(*net.TCPAddr), passwords)
 	return serve(ctx, listener, handler, log)
 }
 
-// announce prints where to look. The curl line names the host in a header because not every resolver knows that
-// names below localhost are this machine.
-func announce(w io.Writer, addr *net.TCPAddr) {
-	fmt.Fprintf(w, "tenants   http://%s:%d\n", baseHost, addr.Port)
+// announce prints where to look, and the password of each superuser that was made just now. The curl line names the host
+// in a header because not every resolver knows that names below localhost are this machine.
+func announce(w io.Writer, addr *net.TCPAddr, passwords map[tenancy.ID]string) {
+	base := baseHosts()[0]
+	fmt.Fprintf(w, "tenants   http://%s:%d\n", base, addr.Port)
 	tenants := seeds()
 	for _, t := range tenants {
-		fmt.Fprintf(w, "%-9s http://%s.%s:%d\n", t.id, t.id, baseHost, addr.Port)
+		fmt.Fprintf(w, "%-9s http://%s.%s:%d\n", t.id, t.id, base, addr.Port)
+		if password := passwords[t.id]; password != "" {
+			fmt.Fprintf(w, "%-9s http://%s.%s:%d/admin/ as %s with the password %s\n", "", t.id, base, addr.Port, superuser, password)
+		}
 	}
 	ip := addr.IP.String()
 	if addr.IP.IsUnspecified() {
 		ip = "127.0.0.1"
 	}
-	fmt.Fprintf(w, "try       curl -H 'Host: %s.%s:%d' http://%s/api/polls\n",
-		tenants[0].id, baseHost, addr.Port, net.JoinHostPort(ip, fmt.Sprint(addr.Port)))
+	fmt.Fprintf(w, "try       curl -H 'Host: %s.%s:%d' http://%s/\n",
+		tenants[0].id, base, addr.Port, net.JoinHostPort(ip, fmt.Sprint(addr.Port)))
 }
 
 // serve answers until ctx ends, then lets the requests under way finish.

@@ -4,17 +4,23 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/gorm-tenancy/tenancy/example/polls/polls"
 )
 
-// TestRun starts the program, asks it as two tenants over the network, and stops it.
+var adminLine = regexp.MustCompile(`http://(\w+)\.localhost:(\d+)/admin/ as shabda with the password (\w+)$`)
+
+// TestRun starts the program, logs in as two tenants over the network, and stops it.
 func TestRun(t *testing.T) {
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
@@ -34,21 +40,27 @@ func TestRun(t *testing.T) {
 			break
 		}
 	}
-	if len(said) != 5 {
+	passwords, port := map[string]string{}, ""
+	for _, line := range said {
+		if found := adminLine.FindStringSubmatch(line); found != nil {
+			port, passwords[found[1]] = found[2], found[3]
+		}
+	}
+	if len(said) != 7 || len(passwords) != 2 {
 		t.Fatalf("said %q and %s", said, stderr.String())
 	}
-	words := strings.Fields(said[4])
-	url := words[len(words)-1]
-	port := url[strings.LastIndex(url, ":"):strings.LastIndex(url, "/api")]
-	for host, want := range map[string]string{
-		"thor.localhost" + port: "hammer", "potter.localhost" + port: "school", "localhost" + port: "tenant's own address",
-	} {
-		if got := fetch(t, url, host); !strings.Contains(got, want) {
-			t.Errorf("%s: %s", host, got)
+	for host, password := range passwords {
+		body := fmt.Sprintf(`{"username":"shabda","password":%q}`, password)
+		for at, want := range map[string]string{"thor": "Wrong Credentials", "potter": "Wrong Credentials", host: `{"token":`} {
+			if got := post(t, "127.0.0.1:"+port, at+".localhost", "/login/", body); !strings.Contains(got, want) && at == host {
+				t.Errorf("%s at %s: %s", host, at, got)
+			} else if at != host && strings.Contains(got, "token") {
+				t.Errorf("%s at %s: %s", host, at, got)
+			}
 		}
-		if all := strings.Join(said, "\n"); !strings.Contains(all, "http://"+host) {
-			t.Errorf("%s is not in %s", host, all)
-		}
+	}
+	if got := post(t, "127.0.0.1:"+port, "localhost", "/login/", "{}"); !strings.Contains(got, "tenant's own address") {
+		t.Errorf("at the bare host: %s", got)
 	}
 	cancel()
 	if got := <-code; got != 0 || stderr.Len() > 0 {
@@ -59,31 +71,24 @@ func TestRun(t *testing.T) {
 	}
 }
 
-func fetch(t *testing.T, url, host string) string {
+func post(t *testing.T, addr, host, path, body string) string {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+addr+path, strings.NewReader(body))
+	must(t, err)
 	r.Host = host
+	r.Header.Set("Content-Type", asJSON)
 	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(body)
+	text, err := io.ReadAll(answer.Body)
+	must(t, err)
+	return string(text)
 }
 
 func TestRunRefuses(t *testing.T) {
 	t.Parallel()
 	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	t.Cleanup(func() { _ = taken.Close() })
 	for _, tc := range []struct {
 		name string
@@ -110,58 +115,36 @@ func TestRunRefuses(t *testing.T) {
 	}
 }
 
-// TestSeedTwice: a file that is kept is not seeded again.
-func TestSeedTwice(t *testing.T) {
+// TestSeed: tenants begin with the same ids and what they were given, and a file that is kept is not seeded again.
+func TestSeed(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
-	wantStatus(t, s.post(thor, "/api/polls/1/votes", `{"choice_id":1,"voter":"v"}`), 201)
-	before := s.rows(t, "thor") + s.rows(t, "potter")
-	db, closeDB, err := openDB(s.file, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer closeDB()
-	if err := seed(t.Context(), db); err != nil {
-		t.Fatal(err)
-	}
-	if after := s.rows(t, "thor") + s.rows(t, "potter"); after != before {
-		t.Errorf("rows were\n%sand are\n%s", before, after)
-	}
-}
-
-// TestFailure: what breaks here is logged here and not shown.
-func TestFailure(t *testing.T) {
-	t.Parallel()
-	var logged bytes.Buffer
-	log := slog.New(slog.NewTextHandler(&logged, nil))
-	db, closeDB, err := openDB(filepath.Join(t.TempDir(), "polls.db"), log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer closeDB()
-	if err := seed(t.Context(), db); err != nil {
-		t.Fatal(err)
-	}
-	handler, err := newServer(db, log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &site{handler: handler}
-	pool, err := db.DB()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := pool.ExecContext(t.Context(), "DROP TABLE votes"); err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range []string{"/api/polls/1/results", "/polls/1/results", "/polls/1"} {
-		w := s.get(thor, path)
-		wantStatus(t, w, 500)
-		if strings.Contains(w.Body.String(), "votes") || !strings.Contains(w.Body.String(), "it has been logged") {
-			t.Errorf("%s: %s", path, w.Body)
+	file := filepath.Join(t.TempDir(), "polls.db")
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	before := ""
+	for round := range 2 {
+		db, closeDB, err := openDB(file, log)
+		must(t, err)
+		passwords, err := seed(t.Context(), db)
+		must(t, err)
+		if len(passwords) != 2*(1-round) {
+			t.Errorf("%d passwords", len(passwords))
 		}
-	}
-	if n := strings.Count(logged.String(), "no such table: votes"); n != 3 {
-		t.Errorf("logged %d times: %s", n, logged.String())
+		handler, err := newServer(db, log, polls.Options{})
+		must(t, err)
+		s := &site{T: t, handler: handler, tokens: map[string]string{}, cookies: map[string]string{}}
+		s.raw = one(rawDB(t, "sqlite3", file+pragmas))
+		for host, password := range passwords {
+			at := host.String() + "." + bare
+			var got struct{ Token string }
+			s.api(at, "", "POST", "/login/", fmt.Sprintf(`{"username":"shabda","password":%q}`, password)).want(200).into(&got)
+			s.tokens["shabda@"+at] = got.Token
+			s.api(at, "shabda", "GET", "/polls/2/choices/", "").want(200).shows(`"id":4`, `"id":6`)
+		}
+		if after := s.rows("thor") + s.rows("potter"); round == 0 {
+			before = after
+		} else if after != before {
+			t.Errorf("rows were\n%sand are\n%s", before, after)
+		}
+		must(t, closeDB())
 	}
 }

@@ -1,49 +1,91 @@
 package main
 
 import (
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
+	"net/url"
 	"strings"
 	"testing"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/gorm-tenancy/tenancy"
+	"github.com/gorm-tenancy/tenancy/example/polls/polls"
 )
 
 const (
 	thor   = "thor.localhost:8080"
 	potter = "potter.localhost:8080"
 	bare   = "localhost:8080"
+
+	asJSON = "application/json"
+	asForm = "application/x-www-form-urlencoded"
+	asPage = "text/html,*/*;q=0.8"
 )
 
-// site is the application over a SQLite file of its own.
+// site is the application in one backend. Both tenants have the users shabda (1, a superuser) and jane (2), and the polls 1
+// and 2 of shabda with the choices 1 to 6. thor has one poll more, jane's: 3 with the choices 7 and 8, and jane's vote 1 in it.
 type site struct {
+	*testing.T
+	store
 	handler http.Handler
-	file    string
+	tokens  map[string]string // by user@host
+	cookies map[string]string
 }
 
-func newSite(t *testing.T) *site {
+func newSite(t *testing.T, st store) *site {
 	t.Helper()
-	s := &site{file: filepath.Join(t.TempDir(), "polls.db")}
+	s := &site{T: t, store: st, tokens: map[string]string{}, cookies: map[string]string{}}
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	db, closeDB, err := openDB(s.file, log)
-	if err != nil {
-		t.Fatal(err)
+	var err error
+	s.handler, err = newServer(st.db, log, polls.Options{PasswordCost: bcrypt.MinCost})
+	must(t, err)
+	for _, tenant := range seeds() {
+		must(t, st.db.WithContext(tenancy.Central(t.Context())).Create(&Tenant{ID: tenant.id.String(), Name: tenant.name}).Error)
+		host := tenant.id.String() + "." + bare
+		for _, user := range []string{superuser, "jane"} {
+			s.signUp(host, user)
+		}
+		db := st.db.WithContext(tenancy.WithTenant(t.Context(), tenant.id))
+		must(t, db.Model(&polls.User{}).Where("username = ?", superuser).
+			Updates(map[string]any{"is_staff": true, "is_superuser": true}).Error)
+		must(t, polls.Seed(db.Statement.Context, db, 1, tenant.polls...))
 	}
-	t.Cleanup(func() { _ = closeDB() })
-	if err := seed(t.Context(), db); err != nil {
-		t.Fatal(err)
-	}
-	if s.handler, err = newServer(db, log); err != nil {
-		t.Fatal(err)
-	}
+	s.api(thor, "jane", "POST", "/polls/", `{"question":"`+secret+`","choices":["secret yes","secret no"]}`).want(201)
+	s.api(thor, "jane", "POST", "/polls/3/choices/7/vote/", "").want(201)
 	return s
 }
 
+const secret = "Is the cellar door still open?"
+
+// passwordOf is another one on each host.
+func passwordOf(host, user string) string { return user + " at " + host }
+
+// signUp makes an account and signs it in, as a program and as a browser.
+func (s *site) signUp(host, user string) {
+	s.Helper()
+	s.api(host, "", "POST", "/users/", fmt.Sprintf(`{"username":%q,"email":"%s@%s","password":%q}`,
+		user, user, strings.Split(host, ":")[0], passwordOf(host, user))).want(201)
+	var got struct{ Token string }
+	s.api(host, "", "POST", "/login/", fmt.Sprintf(`{"username":%q,"password":%q}`, user, passwordOf(host, user))).want(200).into(&got)
+	s.tokens[user+"@"+host] = got.Token
+	w := s.form(host, "", "/signin/", "username", user, "password", passwordOf(host, user)).want(303)
+	for _, c := range w.Result().Cookies() {
+		s.cookies[user+"@"+host] = c.Name + "=" + c.Value
+	}
+}
+
+// answer is what came back.
+type answer struct {
+	*httptest.ResponseRecorder
+	s *site
+}
+
 // send makes one request; header holds name and value pairs.
-func (s *site) send(host, method, path, body string, header ...string) *httptest.ResponseRecorder {
+func (s *site) send(host, method, path, body string, header ...string) answer {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Host = host
 	for i := 0; i < len(header); i += 2 {
@@ -51,76 +93,113 @@ func (s *site) send(host, method, path, body string, header ...string) *httptest
 	}
 	w := httptest.NewRecorder()
 	s.handler.ServeHTTP(w, r)
-	return w
+	return answer{w, s}
 }
 
-func (s *site) get(host, path string) *httptest.ResponseRecorder {
-	return s.send(host, http.MethodGet, path, "")
+// api sends JSON with the token of a user of the host, or as nobody.
+func (s *site) api(host, user, method, path, body string, header ...string) answer {
+	header = append([]string{"Content-Type", asJSON}, header...)
+	if user != "" {
+		header = append(header, "Authorization", "Token "+s.tokens[user+"@"+host])
+	}
+	return s.send(host, method, path, body, header...)
 }
 
-func (s *site) post(host, path, body string) *httptest.ResponseRecorder {
-	return s.send(host, http.MethodPost, path, body, "Content-Type", "application/json")
+// page asks for a page with the cookie of a user of the host.
+func (s *site) page(host, user, path string) answer {
+	return s.send(host, "GET", path, "", "Accept", asPage, "Cookie", s.cookies[user+"@"+host])
 }
 
-func (s *site) form(host, path, body string, header ...string) *httptest.ResponseRecorder {
-	header = append(header, "Content-Type", "application/x-www-form-urlencoded")
-	return s.send(host, http.MethodPost, path, body, header...)
+// form sends name and value pairs with the cookie of a user of the host.
+func (s *site) form(host, user, path string, pairs ...string) answer {
+	values := url.Values{}
+	for i := 0; i < len(pairs); i += 2 {
+		values.Add(pairs[i], pairs[i+1])
+	}
+	return s.send(host, "POST", path, values.Encode(), "Content-Type", asForm, "Accept", asPage, "Cookie", s.cookies[user+"@"+host])
 }
 
-// rows prints every row a tenant has, read without GORM and without the plugin.
-func (s *site) rows(t *testing.T, tenant string) string {
-	t.Helper()
-	db := s.raw(t)
+func (a answer) want(status int) answer {
+	a.s.Helper()
+	if a.Code != status {
+		a.s.Fatalf("status %d, want %d: %s", a.Code, status, a.Body)
+	}
+	return a
+}
+
+func (a answer) into(v any) answer {
+	a.s.Helper()
+	if err := json.Unmarshal(a.Body.Bytes(), v); err != nil {
+		a.s.Fatalf("%v in %s", err, a.Body)
+	}
+	return a
+}
+
+func (a answer) shows(texts ...string) answer {
+	a.s.Helper()
+	for _, text := range texts {
+		if !strings.Contains(a.Body.String(), text) {
+			a.s.Errorf("no %q in %s", text, a.Body)
+		}
+	}
+	return a
+}
+
+// clean fails when anything of thor's secret poll shows.
+func (a answer) clean() answer {
+	a.s.Helper()
+	for _, text := range []string{"secret", "cellar", "thor"} {
+		if strings.Contains(strings.ToLower(a.Body.String()), text) {
+			a.s.Errorf("%q shows: %s", text, a.Body)
+		}
+	}
+	return a
+}
+
+// same fails when two answers differ: what another tenant has must look like what nobody has.
+func (s *site) same(foreign, missing answer) {
+	s.Helper()
+	if foreign.Code != missing.Code || foreign.Body.String() != missing.Body.String() {
+		s.Errorf("%d %s\nagainst %d %s", foreign.Code, foreign.Body, missing.Code, missing.Body)
+	}
+}
+
+var tables = []string{"users", "tokens", "sessions", "attempts", "polls", "choices", "votes", "counters"}
+
+// rows prints every row a tenant has, read without GORM and without the plugin. Where a tenant has tables of its own, it is
+// all there is in them.
+func (s *site) rows(tenant string) string {
+	s.Helper()
+	db, prefix := s.raw(tenant)
 	var b strings.Builder
-	for _, table := range []string{"polls", "choices", "votes"} {
-		rows, err := db.QueryContext(t.Context(), "SELECT * FROM "+table+" WHERE tenant_id = ? ORDER BY 1, 2, 3", tenant)
-		if err != nil {
-			t.Fatal(err)
+	for _, table := range tables {
+		query := "SELECT * FROM " + prefix + table
+		if !s.all {
+			query += " WHERE tenant_id = '" + tenant + "'"
 		}
+		rows, err := db.QueryContext(s.Context(), query+" ORDER BY 1, 2, 3")
+		must(s.T, err)
 		columns, err := rows.Columns()
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(s.T, err)
 		values, into := make([]any, len(columns)), make([]any, len(columns))
 		for i := range values {
 			into[i] = &values[i]
 		}
 		for rows.Next() {
-			if err := rows.Scan(into...); err != nil {
-				t.Fatal(err)
-			}
-			fmt.Fprintln(&b, table, values)
+			must(s.T, rows.Scan(into...))
+			fmt.Fprintf(&b, "%s %s\n", table, values)
 		}
-		if err := rows.Err(); err != nil {
-			t.Fatal(err)
-		}
+		must(s.T, rows.Err())
 	}
 	return b.String()
 }
 
-func (s *site) raw(t *testing.T) *sql.DB {
-	t.Helper()
-	db, err := sql.Open("sqlite3", s.file+pragmas)
-	if err != nil {
-		t.Fatal(err)
+// keeps fails when f changes anything of a tenant.
+func (s *site) keeps(tenant string, f func()) {
+	s.Helper()
+	before := s.rows(tenant)
+	f()
+	if after := s.rows(tenant); after != before {
+		s.Errorf("rows of %s were\n%sand are\n%s", tenant, before, after)
 	}
-	t.Cleanup(func() { _ = db.Close() })
-	return db
-}
-
-func wantStatus(t *testing.T, w *httptest.ResponseRecorder, want int) {
-	t.Helper()
-	if w.Code != want {
-		t.Fatalf("status %d, want %d: %s", w.Code, want, w.Body)
-	}
-}
-
-// decoded checks the status and reads the JSON answer.
-func decoded[T any](t *testing.T, w *httptest.ResponseRecorder, status int) (v T) {
-	t.Helper()
-	wantStatus(t, w, status)
-	if err := json.Unmarshal(w.Body.Bytes(), &v); err != nil {
-		t.Fatalf("%v in %s", err, w.Body)
-	}
-	return v
 }

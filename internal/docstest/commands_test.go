@@ -43,7 +43,7 @@ type reader struct {
 // TestShellBlocks does what a newcomer does: types every command of the documents in their order.
 func TestShellBlocks(t *testing.T) {
 	t.Parallel()
-	for _, file := range []string{"README.md", "CONTRIBUTING.md"} {
+	for _, file := range []string{"README.md", "CONTRIBUTING.md", "docs/polls.md"} {
 		t.Run(file, func(t *testing.T) {
 			t.Parallel()
 			follow(t, read(t, filepath.Join(root, file)))

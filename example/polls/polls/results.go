@@ -1,10 +1,14 @@
-package main
+package polls
 
-import "context"
+import (
+	"context"
+
+	"gorm.io/gorm"
+)
 
 // results is how a poll stands.
 type results struct {
-	PollID   int64    `json:"poll_id"`
+	PollID   int64    `json:"poll"`
 	Question string   `json:"question"`
 	Total    int64    `json:"total"`
 	Choices  []result `json:"choices"`
@@ -12,18 +16,21 @@ type results struct {
 
 type result struct {
 	ID      int64  `json:"id"`
-	Text    string `json:"text"`
+	Text    string `json:"choice_text"`
 	Votes   int64  `json:"votes"`
 	Percent int64  `json:"percent"` // rounded
 }
 
-func (h *handlers) results(ctx context.Context, pollID int64) (results, error) {
-	poll, err := h.poll(ctx, pollID)
+// withChoices loads choices without their votes.
+func withChoices(db *gorm.DB) *gorm.DB { return db.Preload("Choices", byID) }
+
+func (a *App) results(ctx context.Context, pollID int64) (results, error) {
+	poll, err := a.poll(ctx, pollID, withChoices)
 	if err != nil {
 		return results{}, err
 	}
 	var counts []struct{ ChoiceID, Votes int64 }
-	err = h.db.WithContext(ctx).Model(&Vote{}).Select("choice_id, count(*) AS votes").
+	err = a.db.WithContext(ctx).Model(&Vote{}).Select("choice_id, count(*) AS votes").
 		Where("poll_id = ?", pollID).Group("choice_id").Scan(&counts).Error
 	if err != nil {
 		return results{}, err
@@ -39,7 +46,7 @@ func (h *handlers) results(ctx context.Context, pollID int64) (results, error) {
 func tally(poll Poll, votes map[int64]int64) results {
 	r := results{PollID: poll.ID, Question: poll.Question, Choices: make([]result, len(poll.Choices))}
 	for i, c := range poll.Choices {
-		r.Choices[i] = result{ID: c.ID, Text: c.Text, Votes: votes[c.ID]}
+		r.Choices[i] = result{ID: c.ID, Text: c.ChoiceText, Votes: votes[c.ID]}
 		r.Total += votes[c.ID]
 	}
 	for i := range r.Choices {
