@@ -9,7 +9,7 @@ import (
 
 func (a *mounted) doctor() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "doctor", Short: "Look for what is wrong, and change nothing; exit code 1 if something was found", Args: exactly("no arguments"),
+		Use: "doctor", Short: "Look for what is wrong, and change nothing; exit code 1 if something was found", Args: none,
 		RunE: a.action(func(ctx context.Context, c *call, _ []string) error {
 			if err := need(c.env.Doctor != nil, "Doctor"); err != nil {
 				return err

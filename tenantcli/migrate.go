@@ -54,7 +54,7 @@ type planned struct {
 func (a *mounted) plan() *cobra.Command {
 	var names []string
 	cmd := &cobra.Command{
-		Use: "plan", Short: "Say which steps each tenant lacks", Args: exactly("no arguments"),
+		Use: "plan", Short: "Say which steps each tenant lacks", Args: none,
 		RunE: a.over(&names, func(ctx context.Context, c *call, ids []tenancy.ID) error {
 			doc, err := c.plan(ctx, ids)
 			if err != nil {
@@ -143,7 +143,7 @@ type standing struct {
 func (a *mounted) status() *cobra.Command {
 	var names []string
 	cmd := &cobra.Command{
-		Use: "status", Short: "Say where each tenant stands", Args: exactly("no arguments"),
+		Use: "status", Short: "Say where each tenant stands", Args: none,
 		RunE: a.over(&names, func(ctx context.Context, c *call, ids []tenancy.ID) error {
 			all, err := c.env.Migrations.Status(ctx, ids...)
 			if err != nil {
@@ -197,7 +197,7 @@ func (a *mounted) drift() *cobra.Command {
 	var from string
 	cmd := &cobra.Command{
 		Use: "drift", Short: "Compare tenants' tables with the models, or with one tenant's; exit code 1 if some differ",
-		Args: exactly("no arguments"),
+		Args: none,
 		RunE: a.over(&names, func(ctx context.Context, c *call, ids []tenancy.ID) error {
 			drift := c.env.Migrations.Drift
 			if from != "" {

@@ -129,7 +129,7 @@ func (a *mounted) baseline() *cobra.Command {
 	var names []string
 	var all, yes, dry bool
 	cmd := &cobra.Command{
-		Use: "baseline", Short: "Say of tenants that they have all steps, and run none", Args: exactly("no arguments"),
+		Use: "baseline", Short: "Say of tenants that they have all steps, and run none", Args: none,
 		RunE: a.over(&names, func(ctx context.Context, c *call, ids []tenancy.ID) error {
 			if all == (len(ids) > 0) {
 				return usage(errNothing)

@@ -21,7 +21,7 @@ func (a *mounted) shell() *cobra.Command {
 	var force, write bool
 	var limit int
 	cmd := &cobra.Command{
-		Use: "shell --tenant TENANT", Short: "Type SQL for one tenant's rows, read-only unless --write", Args: exactly("no arguments"),
+		Use: "shell --tenant TENANT", Short: "Type SQL for one tenant's rows, read-only unless --write", Args: none,
 		Long: "Read SQL statements from the terminal or from stdin, each ended by a semicolon, and print what they find. Each " +
 			"runs in a transaction of its own and in the tenant's context, within the walls that hold the application's raw SQL. " +
 			"Where tenants share tables without row-level security these refuse it.",

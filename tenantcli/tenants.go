@@ -46,11 +46,14 @@ func exactly(names ...string) cobra.PositionalArgs {
 	}
 }
 
+// none is cobra.NoArgs as wrong use.
+func none(cmd *cobra.Command, args []string) error { return usage(cobra.NoArgs(cmd, args)) }
+
 func (a *mounted) list() *cobra.Command {
 	var states []string
 	var pending bool
 	cmd := &cobra.Command{
-		Use: "list", Aliases: []string{"ls"}, Short: "List tenants, all but the purged ones", Args: exactly("no arguments"),
+		Use: "list", Aliases: []string{"ls"}, Short: "List tenants, all but the purged ones", Args: none,
 		RunE: a.action(func(ctx context.Context, c *call, _ []string) error {
 			f := catalog.Filter{Pending: pending, States: slices.DeleteFunc(catalog.States(), func(s catalog.State) bool { return s == catalog.Purged })}
 			if len(states) > 0 {

@@ -22,7 +22,7 @@ type upFlags struct {
 func (a *mounted) up() *cobra.Command {
 	var f upFlags
 	cmd := &cobra.Command{
-		Use: "up", Short: "Migrate the central tables, and then all tenants that are behind", Args: exactly("no arguments"),
+		Use: "up", Short: "Migrate the central tables, and then all tenants that are behind", Args: none,
 	}
 	cmd.RunE = a.over(&f.tenants, func(ctx context.Context, c *call, ids []tenancy.ID) error {
 		if f.dry {
