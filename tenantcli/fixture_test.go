@@ -16,10 +16,12 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+	"gorm.io/driver/mysql"
 	"gorm.io/driver/postgres"
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
+	gormschema "gorm.io/gorm/schema"
 
 	"github.com/gorm-tenancy/tenancy"
 	"github.com/gorm-tenancy/tenancy/catalog"
@@ -57,6 +59,8 @@ type world struct {
 	testing.TB
 	kind     string
 	dir      string
+	prefix   string // of the schemas or databases of tenants
+	home     string // the database of central tables, where they need it in their names
 	db       *gorm.DB
 	raw      *sql.DB // past the walls
 	strategy tenancy.Strategy
@@ -87,17 +91,49 @@ var kinds = map[string]func(*world) gorm.Dialector{
 	"schema": func(w *world) gorm.Dialector {
 		server := servers.Postgres(w)
 		name := server.Database(w)
-		w.strategy = schema.New()
-		var err error
-		w.raw, err = sql.Open("pgx", server.DSN(servers.Superuser, name))
-		must(w, err)
+		w.strategy, w.prefix = schema.New(), "tenant_"
+		w.openRaw("pgx", server.DSN(servers.Superuser, name))
 		return postgres.Open(server.DSN(servers.App, name))
 	},
+	"rls": func(w *world) gorm.Dialector {
+		server := servers.Postgres(w)
+		name := server.Database(w)
+		w.strategy = shared.New(shared.RowLevelSecurity())
+		w.openRaw("pgx", server.DSN(servers.Superuser, name))
+		return postgres.Open(server.DSN(servers.App, name))
+	},
+	"mariadb": func(w *world) gorm.Dialector {
+		server := servers.MariaDB(w)
+		name := server.Database(w)
+		w.openRaw("mysql", server.DSN("root", ""))
+		w.prefix, w.home = name+"_", name
+		_, err := w.raw.Exec(fmt.Sprintf("GRANT ALL ON `%s\\_%%`.* TO app@'127.0.0.1'", name))
+		must(w, err)
+		w.Cleanup(func() {
+			for _, id := range []string{"acme", "globex", "initech", "sleeping"} {
+				_, err := w.raw.Exec("DROP DATABASE IF EXISTS " + w.prefix + id)
+				must(w, err)
+			}
+		})
+		w.strategy = schema.New(schema.Prefix(w.prefix))
+		return mysql.Open(server.DSN(servers.App, name))
+	},
+}
+
+func (w *world) openRaw(driver, dsn string) {
+	w.Helper()
+	var err error
+	w.raw, err = sql.Open(driver, dsn)
+	must(w, err)
+	w.Cleanup(func() { w.raw.Close() })
 }
 
 func (w *world) file(name string) string {
 	return filepath.Join(w.dir, name) + "?_busy_timeout=5000&_journal_mode=WAL&_txlock=immediate"
 }
+
+// place is where a tenant's tables are, as SQL names it.
+func (w *world) place(id tenancy.ID) string { return w.prefix + string(id) }
 
 // step is one that would be seen if it were made twice.
 func step(version int64) migrate.Step {
@@ -106,30 +142,49 @@ func step(version int64) migrate.Step {
 	}}
 }
 
+// names puts the database in front of central tables, where that is given.
+type names struct {
+	gormschema.NamingStrategy
+	home string
+}
+
+func (n names) TableName(table string) string {
+	name := n.NamingStrategy.TableName(table)
+	if n.home != "" && (strings.HasPrefix(name, "tenancy_") || name == "plans") {
+		return n.home + "." + name
+	}
+	return name
+}
+
 // newWorld has tenants that are at head of the steps.
 func newWorld(t testing.TB, kind string, sources ...migrate.Source) *world {
 	t.Helper()
 	w := &world{TB: t, kind: kind, dir: t.TempDir(), sources: append(sources, step(1))}
 	d := kinds[kind](w)
 	var err error
-	w.db, err = gorm.Open(d, &gorm.Config{Logger: logger.Discard})
+	w.db, err = gorm.Open(d, &gorm.Config{Logger: logger.Discard, NamingStrategy: names{home: w.home}})
 	must(t, err)
-	must(t, w.db.Use(tenancy.New(w.strategy, tenancy.OwnedModels(&Poll{}), tenancy.CentralModels(append(catalog.Models(), &Plan{})...),
-		tenancy.Logger(slog.New(slog.DiscardHandler)))))
+	models := append(catalog.Models(), &Plan{})
+	plugin := tenancy.New(w.strategy, tenancy.OwnedModels(&Poll{}), tenancy.CentralModels(models...),
+		tenancy.Logger(slog.New(slog.DiscardHandler)))
+	if kind == "rls" {
+		must(t, w.strategy.(*shared.Strategy).Migrate(t.Context(), w.db, plugin, models...))
+	}
+	must(t, w.db.Use(plugin))
 	if w.raw == nil {
-		w.raw, err = sql.Open("sqlite3", w.file("app.db"))
-		must(t, err)
+		w.openRaw("sqlite3", w.file("app.db"))
 	}
 	t.Cleanup(func() {
 		pool, _ := w.db.DB()
 		pool.Close()
-		w.raw.Close()
 	})
-	models := append(catalog.Models(), &Plan{})
-	if kind == "shared" {
-		models = append(models, &Poll{})
+	switch kind {
+	case "rls":
+	case "shared":
+		must(t, w.db.WithContext(tenancy.Bypass(t.Context(), "create tables")).AutoMigrate(append(models, &Poll{})...))
+	default:
+		must(t, w.db.WithContext(tenancy.Bypass(t.Context(), "create tables")).AutoMigrate(models...))
 	}
-	must(t, w.db.WithContext(tenancy.Bypass(t.Context(), "create tables")).AutoMigrate(models...))
 	w.store = catalog.GORM(w.db)
 	w.central, err = migrate.NewCentral(w.db, []migrate.Source{migrate.Step{Version: 1, Name: "plans", Run: func(_ context.Context, tx *gorm.DB) error {
 		return tx.Create(&Plan{Name: "free"}).Error
@@ -151,7 +206,7 @@ func (w *world) build() {
 	w.runner, err = migrate.New(w.db, catalog.IDs(w.store), w.sources)
 	must(w, err)
 	options := []catalog.Option{catalog.Hooks(catalog.Baselining(w.runner)), catalog.RepairAfter(0)}
-	if w.kind != "shared" {
+	if kind := w.kind; kind != "shared" && kind != "rls" {
 		options = append(options, catalog.Strategy(w.strategy))
 	}
 	w.catalog, err = catalog.New(w.store, options...)
@@ -268,6 +323,8 @@ func (w *world) polls(id tenancy.ID) string {
 	w.Helper()
 	raw, query := w.raw, "SELECT id, title, votes FROM polls WHERE tenant_id = '"+string(id)+"' ORDER BY id"
 	switch w.kind {
+	case "mariadb":
+		query = fmt.Sprintf("SELECT id, title, votes FROM `%s`.polls ORDER BY id", w.place(id))
 	case "schema":
 		query = fmt.Sprintf(`SELECT id, title, votes FROM "tenant_%s".polls ORDER BY id`, id)
 	case "database":

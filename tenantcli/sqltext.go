@@ -93,7 +93,9 @@ func word(sql string, at int, dialect string) token {
 	behind := sql[end:]
 	switch {
 	case dialect == "postgres" && text == "e" && strings.HasPrefix(behind, "'"):
-		return quoted(sql, end, tokenString, true)
+		t := quoted(sql, end, tokenString, true)
+		t.from = at
+		return t
 	case dialect == "postgres" && text == "u" && (strings.HasPrefix(behind, "&'") || strings.HasPrefix(behind, "&\"")):
 		return token{tokenOpen, "", at, len(sql)}
 	}
