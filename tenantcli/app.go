@@ -66,6 +66,9 @@ func Commands(app App) []*cobra.Command {
 	if app.Root != nil {
 		commands = append(commands, a.run(), a.each())
 	}
+	for _, cmd := range commands {
+		cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
+	}
 	return commands
 }
 
