@@ -3,9 +3,11 @@ package tenantcli
 import (
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
 
 	"github.com/gorm-tenancy/tenancy"
 	"github.com/gorm-tenancy/tenancy/migrate"
@@ -61,7 +63,7 @@ func (m *barMeter) event(e migrate.Event) {
 	switch e.Kind {
 	case migrate.Planned:
 		m.bar = progressbar.NewOptions(e.Progress.Total,
-			progressbar.OptionSetWriter(m.out), progressbar.OptionSetWidth(30), progressbar.OptionSetPredictTime(false),
+			progressbar.OptionSetWriter(m.out), progressbar.OptionSetWidth(barWidth(m.out)), progressbar.OptionSetPredictTime(false),
 			progressbar.OptionSetElapsedTime(false), progressbar.OptionShowDescriptionAtLineEnd(),
 			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetTheme(progressbar.ThemeASCII))
 	case migrate.Failed:
@@ -73,6 +75,20 @@ func (m *barMeter) event(e migrate.Event) {
 	}
 	m.bar.Describe(e.Progress.String())
 	_ = m.bar.Set(e.Progress.Done + e.Progress.Failed) // what cannot be drawn does not stop the run
+}
+
+// barWidth leaves room for the numbers behind the bar: a line that wraps cannot be taken back.
+func barWidth(out io.Writer) int {
+	const most, least, numbers = 30, 4, 72
+	f, ok := out.(*os.File)
+	if !ok {
+		return most
+	}
+	columns, _, err := term.GetSize(int(f.Fd()))
+	if err != nil || columns == 0 {
+		return most
+	}
+	return min(max(columns-numbers, least), most)
 }
 
 func (m *barMeter) clear() {

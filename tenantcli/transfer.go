@@ -22,22 +22,22 @@ func (a *mounted) exportTenant() *cobra.Command {
 			if err := need(c.env.Export != nil, "Export"); err != nil {
 				return err
 			}
-			id, err := c.placed(ctx, args[0])
+			t, err := c.placed(ctx, args[0])
 			if err != nil {
 				return err
 			}
-			ctx = tenancy.WithTenant(ctx, id)
+			ctx = tenancy.WithTenant(ctx, t.ID)
 			if len(args) == 2 {
 				if err := writeFile(args[1], func(w io.Writer) error { return c.env.Export(ctx, w) }); err != nil {
-					return named(id, err)
+					return named(t.ID, err)
 				}
-				c.note("%s is exported to %s", id, args[1])
+				c.note("%s is exported to %s", t.ID, args[1])
 				return nil
 			}
 			if terminal(c.out) {
 				return usagef("name a file; stdout is a terminal")
 			}
-			return named(id, c.env.Export(ctx, c.out))
+			return named(t.ID, c.env.Export(ctx, c.out))
 		}),
 	}
 }
@@ -51,7 +51,7 @@ func (a *mounted) importTenant() *cobra.Command {
 			if err := need(c.env.Import != nil, "Import"); err != nil {
 				return err
 			}
-			id, err := c.placed(ctx, args[0])
+			t, err := c.placed(ctx, args[0])
 			if err != nil {
 				return err
 			}
@@ -68,12 +68,12 @@ func (a *mounted) importTenant() *cobra.Command {
 				return usagef("name a file; stdin is a terminal")
 			}
 			if dry {
-				return c.would(ctx, "import", id)
+				return c.dry("import", t)
 			}
-			if err := c.env.Import(tenancy.WithTenant(ctx, id), in); err != nil {
-				return named(id, err)
+			if err := c.env.Import(tenancy.WithTenant(ctx, t.ID), in); err != nil {
+				return named(t.ID, err)
 			}
-			c.note("%s is imported", id)
+			c.note("%s is imported", t.ID)
 			return nil
 		}),
 	}
@@ -96,19 +96,19 @@ func (a *mounted) completeThenFile(cmd *cobra.Command, args []string, prefix str
 }
 
 // placed returns a tenant whose place is there and that nothing is about to move or remove.
-func (c *call) placed(ctx context.Context, arg string) (tenancy.ID, error) {
+func (c *call) placed(ctx context.Context, arg string) (catalog.Tenant, error) {
 	id, err := parseID(arg)
 	if err != nil {
-		return "", err
+		return catalog.Tenant{}, err
 	}
 	t, err := c.env.Catalog.Store().Get(ctx, id)
 	if err != nil {
-		return id, named(id, err)
+		return t, named(id, err)
 	}
 	if t.Step != "" || !slices.Contains([]catalog.State{catalog.Active, catalog.Suspended, catalog.Maintenance, catalog.Deleting}, t.State) {
-		return id, named(id, &catalog.TransitionError{Step: "export and import", From: t.State})
+		return t, named(id, &catalog.TransitionError{Step: "export and import", From: t.State})
 	}
-	return id, nil
+	return t, nil
 }
 
 // writeFile makes a file that only its owner reads, whole or not at all.

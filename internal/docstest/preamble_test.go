@@ -17,6 +17,8 @@ var wrapper = docstest.Wrapper{
 		"httpmw":   module + "/httpmw",
 		"ginmw":    module + "/ginmw",
 
+		"tenantcli": module + "/tenantcli",
+
 		"context": "context",
 		"errors":  "errors",
 		"fmt":     "fmt",
@@ -34,7 +36,8 @@ var wrapper = docstest.Wrapper{
 		"postgres":   "gorm.io/driver/postgres",
 		"mysql":      "gorm.io/driver/mysql",
 
-		"gin": "github.com/gin-gonic/gin",
+		"gin":   "github.com/gin-gonic/gin",
+		"cobra": "github.com/spf13/cobra",
 	},
 	Preambles: map[string]string{
 		"": `
@@ -80,6 +83,9 @@ var wrapper = docstest.Wrapper{
 			var choices []Choice
 			var plan Plan
 			var plans []Plan
+		`,
+		"cli": `
+			var newServe, newRecount func() *cobra.Command
 		`,
 		"gin": `
 			var engine *gin.Engine
