@@ -50,10 +50,12 @@ func TestMigrate(t *testing.T) {
 				{args: "migrate up --tenant Nobody", want: result{code: 2, err: "invalid tenant id"}},
 				{args: "migrate up --workers 0", want: result{code: 2}},
 				{args: "migrate up --stop-after -1", want: result{code: 2}},
-				{args: "migrate up --canary globex --tenant globex --tenant acme --workers 1", want: result{code: 1,
-					out: "2 tenants: 0 at head, 0 migrated, 1 failed, 1 left, 0 steps in N\n",
+				{args: "migrate up --canary globex --tenant globex --tenant acme --workers 1", want: result{
+					code: 1,
+					out:  "2 tenants: 0 at head, 0 migrated, 1 failed, 1 left, 0 steps in N\n",
 					err: "globex: step 2 maybe: no luck (1 of 2 tenants, 1 failed, N per second, N left)\nacme: not begun\n" +
-						"Error: 1 tenants failed, 1 are left; migrate up goes on where this ended: a canary failed\n"}},
+						"Error: 1 tenants failed, 1 are left; migrate up goes on where this ended: a canary failed\n",
+				}},
 			})
 			if got := w.polls("acme"); got != "1 acme one 0, 2 acme two 0" {
 				t.Errorf("acme has %q", got)
@@ -153,7 +155,8 @@ func TestDryRunSQL(t *testing.T) {
 	w.script([]typed{
 		{args: "migrate up --dry-run --json", want: result{
 			out: `[{"tenants":["central"],"steps":[{"step":"1 plans","statements":[]}]},{"tenants":["acme","globex"],"steps":[{"step":"2 open",` +
-				`"statements":["ALTER TABLE polls ADD COLUMN open boolean;\nCREATE INDEX polls_open ON polls (open);"]}]}]` + "\n"}},
+				`"statements":["ALTER TABLE polls ADD COLUMN open boolean;\nCREATE INDEX polls_open ON polls (open);"]}]}]` + "\n",
+		}},
 		{args: "migrate up --dry-run --tenant acme", want: result{out: "-- for central\n-- step 1 plans\n-- a function, whose statements depend on what it reads\n" +
 			"-- for acme\n-- step 2 open\nALTER TABLE polls ADD COLUMN open boolean;\nCREATE INDEX polls_open ON polls (open);\n"}},
 		{args: "migrate status -q", want: result{out: "central  behind\nacme     behind\nglobex   behind\ninitech  at head\n"}},
@@ -281,7 +284,10 @@ func TestCompletion(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "database")
 	w.script([]typed{
-		{args: "tenants\tcreate\tacorn\t--name\tA corn"}, {args: "tenants create gone"}, {args: "tenants delete gone --yes"}, {args: "tenants purge gone --now --yes"},
+		{args: "tenants\tcreate\tacorn\t--name\tA corn"},
+		{args: "tenants create gone"},
+		{args: "tenants delete gone --yes"},
+		{args: "tenants purge gone --now --yes"},
 		{args: "__complete tenants suspend ac", want: result{out: "acme\tactive\nacorn\tactive A corn\n:4\n"}},
 		{args: "__complete tenants suspend acme ", want: result{}},
 		{args: "__complete migrate up --tenant g", want: result{out: "globex\tactive\n:4\n"}},

@@ -17,7 +17,8 @@ func TestShell(t *testing.T) {
 				{args: shell, stdin: "SELECT id, title FROM polls ORDER BY id;\n", want: result{out: "id  title\n1   acme one\n2   acme two\n", err: "2 rows\n"}},
 				{args: shell + " -q", stdin: "SELECT title FROM polls p WHERE p.id = 1; -- one; two\n\n/* nothing; */ SELECT\ntitle FROM polls WHERE id = 2", want: result{out: "acme one\nacme two\n"}},
 				{args: shell + " --json", stdin: "SELECT title, NULL AS empty FROM polls WHERE id = 1; SELECT id FROM polls WHERE id = 99", want: result{
-					out: `{"columns":["title","empty"],"rows":[["acme one",null]]}` + "\n" + `{"columns":["id"],"rows":[]}` + "\n"}},
+					out: `{"columns":["title","empty"],"rows":[["acme one",null]]}` + "\n" + `{"columns":["id"],"rows":[]}` + "\n",
+				}},
 				{args: shell + " --json --limit 1", stdin: "SELECT title FROM polls ORDER BY id", want: result{out: `{"columns":["title"],"rows":[["acme one"]],"more":true}` + "\n"}},
 				{args: shell, stdin: "SELECT 'it''s; ok' AS text", want: result{out: "text\nit's; ok\n"}},
 				{args: shell, stdin: "SELECT nothing FROM nowhere", want: result{code: 1, err: "acme: "}},

@@ -62,10 +62,14 @@ func TestLife(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, kind)
 			w.script([]typed{
-				{args: "tenants create\tinitech\t--name\tInitech\t--domain\tInitech.example\t--domain\twww.initech.example\t--metadata\tplan=gold\t--metadata\tseats=5",
-					want: result{code: 2, err: "unknown command"}},
-				{args: "tenants\tcreate\tinitech\t--name\tInitech Inc.\t--domain\tInitech.example\t--domain\twww.initech.example\t--metadata\tplan=gold\t--metadata\tseats=5",
-					want: result{out: "initech is made and served\n"}},
+				{
+					args: "tenants create\tinitech\t--name\tInitech\t--domain\tInitech.example\t--domain\twww.initech.example\t--metadata\tplan=gold\t--metadata\tseats=5",
+					want: result{code: 2, err: "unknown command"},
+				},
+				{
+					args: "tenants\tcreate\tinitech\t--name\tInitech Inc.\t--domain\tInitech.example\t--domain\twww.initech.example\t--metadata\tplan=gold\t--metadata\tseats=5",
+					want: result{out: "initech is made and served\n"},
+				},
 				{args: "tenants create initech", want: result{code: 1, err: "initech: catalog: the tenant id is taken"}},
 				{args: "tenants create other --domain initech.example", want: result{code: 1, err: "the domain is taken"}},
 				{args: "tenants create Central", want: result{code: 2, err: "invalid tenant id"}},
