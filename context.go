@@ -120,6 +120,13 @@ func Bypass(ctx context.Context, reason string) context.Context {
 	return context.WithValue(ctx, contextKey{}, a)
 }
 
+// BypassReason returns the reason of a [Bypass] context, for logs and traces. ok is false for every other context.
+// Safe for concurrent use.
+func BypassReason(ctx context.Context) (reason string, ok bool) {
+	a := accessOf(ctx)
+	return a.reason, a.mode == modeBypass
+}
+
 var errBypassReason = fmt.Errorf("tenancy: Bypass needs a reason")
 
 func (a *access) noTenant() error {

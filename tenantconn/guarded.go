@@ -36,7 +36,7 @@ func (s *guardedSession) apply(context.Context, Route, string) (driver.Conn, err
 
 func (s *guardedSession) leave(context.Context, error) error { return nil }
 
-func (s *guardedSession) inTransaction() bool { return unfinished(s.conn) }
+func (s *guardedSession) inTransaction() bool { return unfinished(s.conn, false) }
 
 func (s *guardedSession) prepare(ctx context.Context, c driver.Conn, st *stmt, _ Route) (driver.Stmt, error) {
 	if st.last != nil {

@@ -71,7 +71,7 @@ func (w Wall) route(ctx context.Context) (Route, error) {
 		return Route{}, fmt.Errorf("tenantconn: the router gave %d values for %d settings", len(r.Values), len(w.Settings))
 	}
 	for _, v := range r.Values {
-		if strings.ContainsAny(v, "\x00\\") {
+		if strings.IndexByte(v, 0) >= 0 || strings.IndexByte(v, '\\') >= 0 {
 			return Route{}, fmt.Errorf("tenantconn: a value of the route holds NUL or a backslash")
 		}
 	}

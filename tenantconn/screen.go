@@ -319,12 +319,17 @@ func firstWord(text string) (word, rest string) {
 	}
 }
 
-// lower spares the usual words an allocation.
+// lower spares GORM's usual words an allocation.
 func lower(word string) string {
-	for _, known := range [...]string{"select", "insert", "update", "delete"} {
-		if len(word) == len(known) && strings.EqualFold(word, known) {
-			return known
-		}
+	switch word {
+	case "SELECT":
+		return "select"
+	case "INSERT":
+		return "insert"
+	case "UPDATE":
+		return "update"
+	case "DELETE":
+		return "delete"
 	}
 	return strings.ToLower(word)
 }

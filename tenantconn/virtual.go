@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"strings"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
@@ -77,7 +78,7 @@ type virtualSession struct {
 	users  []*stmt // statements that have loans
 	now    *lease  // of the call
 	loan   *loan   // of the call, if it executes a prepared statement
-	define bool    // the call changes tables
+	define bool    // the call changes tables, which outdates prepared statements
 }
 
 type lease struct {
@@ -105,17 +106,19 @@ func (s *virtualSession) apply(ctx context.Context, r Route, text string) (drive
 	if err != nil {
 		return nil, err
 	}
-	s.now, s.loan, s.define = l, nil, defines(text)
-	return l.real.Conn, nil
-}
-
-// defines reports whether a statement may change tables, which outdates prepared statements.
-func defines(text string) bool {
-	switch word, _ := firstWord(text); word {
-	case "alter", "create", "drop", "truncate":
-		return true
+	s.now, s.loan, s.define = l, nil, false
+	word, rest := firstWord(text)
+	if plain(word) && strings.IndexByte(rest, ';') < 0 {
+		return l.real.Conn, nil
 	}
-	return false
+	l.real.texts = true
+	switch word {
+	case "alter", "create", "drop", "truncate":
+		s.define = true
+	case "begin", "start", "xa", "set": // MySQL's driver does not tell when it ends
+		l.real.begun = true
+	}
+	return l.real.Conn, nil
 }
 
 func (s *virtualSession) leave(_ context.Context, failed error) error {

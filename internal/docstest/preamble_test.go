@@ -36,8 +36,28 @@ var wrapper = docstest.Wrapper{
 		"postgres":   "gorm.io/driver/postgres",
 		"mysql":      "gorm.io/driver/mysql",
 
-		"gin":   "github.com/gin-gonic/gin",
 		"cobra": "github.com/spf13/cobra",
+		"gin": "github.com/gin-gonic/gin",
+
+		// Of nested modules: blocks that use these say which.
+		"asynqjobs":   module + "/integrations/jobs/asynqjobs",
+		"riverjobs":   module + "/integrations/jobs/riverjobs",
+		"natsjobs":    module + "/integrations/jobs/natsjobs",
+		"oteltenancy": module + "/oteltenancy",
+
+		"sql":              "database/sql",
+		"asynq":            "github.com/hibiken/asynq",
+		"river":            "github.com/riverqueue/river",
+		"riverdatabasesql": "github.com/riverqueue/river/riverdriver/riverdatabasesql",
+		"riverpgxv5":       "github.com/riverqueue/river/riverdriver/riverpgxv5",
+		"rivertype":        "github.com/riverqueue/river/rivertype",
+		"pgx":              "github.com/jackc/pgx/v5",
+		"pgxpool":          "github.com/jackc/pgx/v5/pgxpool",
+		"nats":             "github.com/nats-io/nats.go",
+		"jetstream":        "github.com/nats-io/nats.go/jetstream",
+		"sdktrace":         "go.opentelemetry.io/otel/sdk/trace",
+		"otel":             "go.opentelemetry.io/otel",
+		"propagation":      "go.opentelemetry.io/otel/propagation",
 	},
 	Preambles: map[string]string{
 		"": `
@@ -86,6 +106,27 @@ var wrapper = docstest.Wrapper{
 		`,
 		"cli": `
 			var newServe, newRecount func() *cobra.Command
+		`,
+		"asynq": `
+			var redis asynq.RedisConnOpt
+			var payload []byte
+			func count(ctx context.Context, task *asynq.Task) error { return nil }
+		`,
+		"river": `
+			var pool *pgxpool.Pool
+			var workers *river.Workers
+			var client *river.Client[pgx.Tx]
+			var within *river.Client[*sql.Tx]
+		`,
+		"nats": `
+			var js jetstream.JetStream
+			var consumer jetstream.Consumer
+			var payload []byte
+			func count(ctx context.Context, msg jetstream.Msg) error { return nil }
+		`,
+		"otel": `
+			var exporter sdktrace.SpanExporter
+			var engine *gin.Engine
 		`,
 		"gin": `
 			var engine *gin.Engine
