@@ -37,7 +37,7 @@ var wrapper = docstest.Wrapper{
 		"mysql":      "gorm.io/driver/mysql",
 
 		"cobra": "github.com/spf13/cobra",
-		"gin": "github.com/gin-gonic/gin",
+		"gin":   "github.com/gin-gonic/gin",
 
 		// Of nested modules: blocks that use these say which.
 		"asynqjobs":   module + "/integrations/jobs/asynqjobs",
