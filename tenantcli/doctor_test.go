@@ -30,8 +30,10 @@ func TestDoctor(t *testing.T) {
 	found = []tenantcli.Finding{{Check: "rows", Tenant: "acme", Problem: "no\nrows", Remedy: "add some"}, {Check: "policies", Problem: "missing"}}
 	w.script([]typed{
 		{args: "doctor", want: result{code: 1, out: "rows: acme: no�rows; add some\npolicies: missing\n", err: "Error: 2 findings\n"}},
-		{args: "doctor --json", want: result{code: 1,
-			out: `[{"check":"rows","tenant":"acme","problem":"no\nrows","remedy":"add some"},{"check":"policies","problem":"missing"}]` + "\n"}},
+		{args: "doctor --json", want: result{
+			code: 1,
+			out:  `[{"check":"rows","tenant":"acme","problem":"no\nrows","remedy":"add some"},{"check":"policies","problem":"missing"}]` + "\n",
+		}},
 	})
 	broken = errors.New("cannot look")
 	w.script([]typed{{args: "doctor", want: result{code: 1, err: "cannot look"}}})
