@@ -15,7 +15,8 @@ type access struct {
 
 	several []*access // of modeSeveral
 
-	origin *access // of a statement on central tables: what its context was before (see Plugin.place)
+	central bool    // of a Bypass that changes central tables
+	origin  *access // of a statement on central tables: what its context was before (see Plugin.place)
 }
 
 type mode uint8
@@ -88,7 +89,7 @@ const (
 // [ErrNoTenant]. Safe for concurrent use.
 func ReachOf(ctx context.Context) (Reach, ID, error) {
 	switch a := accessOf(ctx); {
-	case a.origin != nil:
+	case a.origin != nil, a.central:
 		return ReachCentral, "", nil
 	case a.mode == modeTenant, a.mode == modeInternal && a.id != "":
 		return ReachTenant, a.id, nil

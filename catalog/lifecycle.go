@@ -23,7 +23,7 @@ func (c *Catalog) Create(ctx context.Context, t Tenant) (Tenant, error) {
 }
 
 // Clone makes a new tenant as Create does, with a copy of the rows of another one. It fails with tenancy.ErrUnsupported if
-// the strategy is no tenancy.Cloner, and with [ErrTransition] if the source is not active, suspended or in maintenance.
+// the strategy is no tenancy.Cloner, or cannot on this database, and with [ErrTransition] if the source is not active, suspended or in maintenance.
 func (c *Catalog) Clone(ctx context.Context, from tenancy.ID, t Tenant) (Tenant, error) {
 	if c.cloner == nil {
 		return Tenant{}, fmt.Errorf("%w: the strategy cannot clone tenants", tenancy.ErrUnsupported)
@@ -203,9 +203,9 @@ func (c *Catalog) intend(ctx context.Context, t *Tenant, step Step, prepare func
 }
 
 // allowed reports whether a tenant may begin a step. One that is half way between two ids may not be purged: both are of
-// one place.
+// one place. One whose rows are being copied stays in maintenance until they are.
 func allowed(t *Tenant, step Step) error {
-	if slices.Contains(transitionOf(step).from, t.State) && !moving(t) {
+	if slices.Contains(transitionOf(step).from, t.State) && !moving(t) && t.Step != StepRelocate {
 		return nil
 	}
 	return &TransitionError{step, t.State}
@@ -231,7 +231,13 @@ func (c *Catalog) finish(ctx context.Context, t Tenant) (Tenant, error) {
 		return c.finishMove(ctx, t)
 	}
 	step := t.Step
+	if step == StepRelocate { // its end is to stay where it was
+		return c.settle(ctx, t)
+	}
 	if err := c.work(ctx, &t); err != nil {
+		if step == StepClone && errors.Is(err, tenancy.ErrUnsupported) { // nothing was made
+			return Tenant{}, errors.Join(err, c.remove(ctx, t))
+		}
 		return t, fmt.Errorf("%w: %w", ErrPending, err)
 	}
 	if err := c.after(ctx, Event{Step: step, Tenant: t}); err != nil {

@@ -14,13 +14,21 @@ import (
 // remembers of an earlier tenant of that id; a step that is half done stays so. It may be called again. The error is a
 // *[StepError].
 func (r *Runner) Admit(ctx context.Context, id tenancy.ID) error {
+	if r.keyOf(ctx, id) == SharedTables {
+		return r.admit(ctx, id)
+	}
 	err := r.holding(ctx, id, func(ctx context.Context) error { return r.ledger.distrust(ctx, string(id)) })
 	if err != nil {
 		return &StepError{Tenant: id, Err: err}
 	}
+	return r.admit(ctx, id)
+}
+
+// admit brings one tenant to head, which need not be listed.
+func (r *Runner) admit(ctx context.Context, id tenancy.ID) error {
 	one := *r
 	one.tenants, one.config.canary = List(id), nil
-	_, err = one.Up(ctx, id)
+	_, err := one.Up(ctx, id)
 	var partial *PartialError
 	switch {
 	case err == nil:
@@ -37,6 +45,9 @@ func (r *Runner) Admit(ctx context.Context, id tenancy.ID) error {
 // runs those it lacks, as [Runner.Admit] does. A source with a step that is half done is [ErrHalfDone]. It may be called
 // again. The error is a *[StepError].
 func (r *Runner) Inherit(ctx context.Context, from, id tenancy.ID) error {
+	if r.keyOf(ctx, id) == SharedTables { // whose steps are those of all who share them
+		return r.Admit(ctx, id)
+	}
 	entries, err := r.known(ctx, []tenancy.ID{from})
 	if err == nil {
 		err = r.holding(ctx, id, func(ctx context.Context) error { return r.inherit(ctx, entries[string(from)], string(id)) })

@@ -14,8 +14,9 @@ func OpenGuarded(base driver.Connector, router Router) (*sql.DB, error) {
 	if router == nil {
 		return nil, errors.New("tenantconn: the wall needs a router")
 	}
+	wall := &Wall{Router: router, lone: true}
 	return sql.OpenDB(&connector{
-		wall:   Wall{Router: router, lone: true},
+		route:  wall.ungated,
 		driver: base.Driver(),
 		connect: func(ctx context.Context) (session, error) {
 			c, err := base.Connect(ctx)

@@ -56,6 +56,7 @@ type place struct {
 // real is a connection of the driver. Its fields are guarded by the pool's lock, except for those of its user.
 type real struct {
 	driver.Conn
+	session session // on Conn
 	place   *place
 	born    time.Duration
 	since   time.Duration // idle since, or a sweep longer
@@ -82,7 +83,7 @@ func newPool(b Budget, find Finder) *pool {
 func (p *pool) acquire(ctx context.Context, r Route) (*real, error) {
 	var connector driver.Connector
 	for {
-		g, ok := p.known(r.Values[0])
+		g, ok := p.known(r.key())
 		if !ok {
 			// The place is looked up before anything is reserved for it: who asks for a tenant that does not exist costs
 			// others no connection, and the search may use the pool itself.
@@ -92,7 +93,7 @@ func (p *pool) acquire(ctx context.Context, r Route) (*real, error) {
 					return nil, err
 				}
 			}
-			g = p.claim(ctx, r.Values[0])
+			g = p.claim(ctx, r.key())
 		}
 		switch {
 		case g.err != nil:
@@ -171,7 +172,8 @@ func (p *pool) open(ctx context.Context, connector driver.Connector, g grant) (*
 	pl.failure = nil
 	p.dispatch() // others of this place may open now
 	p.time = p.now()
-	c := &real{Conn: conn, place: pl, born: p.time, changed: pl.changed}
+	c := &real{place: pl, born: p.time, changed: pl.changed}
+	c.Conn, c.session = seat(conn)
 	c.element = p.used.PushBack(c)
 	return c, nil
 }

@@ -12,8 +12,10 @@ var wrapper = docstest.Wrapper{
 		"schema":   module + "/strategies/schema",
 		"database": module + "/strategies/database",
 		"pinned":   module + "/strategies/pinned",
+		"hybrid":   module + "/strategies/hybrid",
 		"catalog":  module + "/catalog",
 		"migrate":  module + "/migrate",
+		"doctor":   module + "/doctor",
 		"httpmw":   module + "/httpmw",
 		"ginmw":    module + "/ginmw",
 
@@ -77,6 +79,8 @@ var wrapper = docstest.Wrapper{
 			var mw *httpmw.Middleware
 			var store catalog.Store
 			var tenants *catalog.Catalog
+			var runner *migrate.Runner
+			var mixed *hybrid.Strategy
 			var job http.Header
 
 			type Poll struct {
