@@ -40,7 +40,7 @@ type Environment struct {
 	// Import reads what Export wrote into the tenant that ctx acts for, which has no rows yet. nil: tenants cannot be
 	// imported.
 	Import func(ctx context.Context, r io.Reader) error
-	// Doctor looks for what is wrong. It changes nothing. nil: there is no doctor.
+	// Doctor looks for what is wrong. It changes nothing. nil: doctor.Run, over the catalog and the migrations.
 	Doctor func(ctx context.Context) ([]Finding, error)
 	// Close is called when the command has ended. nil: nothing.
 	Close func() error

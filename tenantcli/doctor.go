@@ -5,16 +5,40 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/gorm-tenancy/tenancy"
+	"github.com/gorm-tenancy/tenancy/doctor"
 )
+
+// examine asks the application's doctor, or that of package doctor. A check that failed is a finding.
+func (e *Environment) examine(ctx context.Context) (found []Finding, err error) {
+	if e.Doctor != nil {
+		return e.Doctor(ctx)
+	}
+	options := []doctor.Option{doctor.Catalog(e.Catalog.Store())}
+	if e.Migrations != nil {
+		options = append(options, doctor.Migrations(e.Migrations))
+	}
+	report, err := doctor.Run(ctx, e.DB, options...)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range report.Findings {
+		found = append(found, Finding{Check: f.Code, Tenant: tenancy.ID(f.Tenant), Problem: f.Message, Remedy: f.Mend})
+	}
+	for _, c := range report.Checks {
+		if c.Status == doctor.Failed {
+			found = append(found, Finding{Check: c.Name, Problem: c.Why})
+		}
+	}
+	return found, nil
+}
 
 func (a *mounted) doctor() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "doctor", Short: "Look for what is wrong, and change nothing; exit code 1 if something was found", Args: none,
 		RunE: a.action(func(ctx context.Context, c *call, _ []string) error {
-			if err := need(c.env.Doctor != nil, "Doctor"); err != nil {
-				return err
-			}
-			found, err := c.env.Doctor(ctx)
+			found, err := c.env.examine(ctx)
 			if err != nil {
 				return err
 			}

@@ -17,7 +17,14 @@ import (
 func TestDoctor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "database")
-	w.script([]typed{{args: "doctor", want: result{code: 1, err: "this application has no doctor"}}})
+	if got := w.run("doctor"); strings.Contains(got.out, "acme") { // package doctor's, on a healthy application
+		t.Errorf("%+v", got)
+	}
+	w.sources = append(w.sources, step(2)) // pending
+	w.build()
+	if got := w.run("doctor"); got.code != 1 || !strings.Contains(got.out, "acme") {
+		t.Errorf("%+v", got)
+	}
 	var found []tenantcli.Finding
 	var broken error
 	w.env = func(env *tenantcli.Environment) {
