@@ -10,7 +10,7 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// Finder looks a place up: it returns what connects to the place that is the first of a route's values. It is called when
+// Finder looks a place up: it returns what connects to a route's place. It is called when
 // there is no idle connection to the place, from many goroutines and before anything of the budget is taken for it, so it
 // may use the *sql.DB itself. Its error, for example tenancy.ErrUnknownTenant, ends the statement and is not remembered;
 // that of the connector is, for Budget.BackOff.
@@ -38,13 +38,10 @@ func NewPool(budget Budget, find Finder) (*Pool, error) {
 //
 // It fails when the wall is incomplete, and with [ErrClosed]; it does not connect.
 func (p *Pool) Open(d driver.Driver, wall Wall) (*sql.DB, error) {
+	wall.lone, wall.pool = true, p.pool
 	if err := wall.validate(); err != nil {
 		return nil, err
 	}
-	if wall.Session || wall.Pooled {
-		return nil, errors.New("tenantconn: Session and Pooled are for settings, and places have none")
-	}
-	wall.lone, wall.pool = true, p.pool
 	if err := p.pool.enter(); err != nil {
 		return nil, err
 	}
