@@ -23,10 +23,11 @@ func (c *Catalog) Create(ctx context.Context, t Tenant) (Tenant, error) {
 }
 
 // Clone makes a new tenant as Create does, with a copy of the rows of another one. It fails with tenancy.ErrUnsupported if
-// the strategy is no tenancy.Cloner, and with [ErrTransition] if the source is not active, suspended or in maintenance.
+// the strategy is no tenancy.Cloner and there is no [CopyWith], with [ErrTransition] if the source is not active, suspended or
+// in maintenance, and with [ErrOccupied] if rows of the new id are there already; nothing is left then.
 func (c *Catalog) Clone(ctx context.Context, from tenancy.ID, t Tenant) (Tenant, error) {
-	if c.cloner == nil {
-		return Tenant{}, fmt.Errorf("%w: the strategy cannot clone tenants", tenancy.ErrUnsupported)
+	if c.cloner == nil && c.copier == nil {
+		return Tenant{}, errNoCloner
 	}
 	source, err := c.store.Get(ctx, from)
 	if err != nil {
@@ -35,7 +36,11 @@ func (c *Catalog) Clone(ctx context.Context, from tenancy.ID, t Tenant) (Tenant,
 	if !slices.Contains([]State{Active, Suspended, Maintenance}, source.State) {
 		return Tenant{}, &TransitionError{StepClone, source.State}
 	}
-	return c.begin(ctx, t, StepClone, from)
+	t, err = c.begin(ctx, t, StepClone, from)
+	if errors.Is(err, ErrOccupied) {
+		return Tenant{}, errors.Join(ErrOccupied, c.remove(ctx, t)) // or else purging it would take those rows
+	}
+	return t, err
 }
 
 // begin saves a new record and makes what it stands for.
@@ -222,6 +227,9 @@ func (c *Catalog) finish(ctx context.Context, t Tenant) (Tenant, error) {
 		return c.finishMove(ctx, t)
 	}
 	step := t.Step
+	if step == stepCopy {
+		step = StepClone
+	}
 	if err := c.work(ctx, &t); err != nil {
 		return t, fmt.Errorf("%w: %w", ErrPending, err)
 	}
@@ -241,11 +249,8 @@ func (c *Catalog) work(ctx context.Context, t *Tenant) error {
 			}
 		}
 		return c.seed(ctx, t)
-	case StepClone:
-		if c.cloner == nil {
-			return fmt.Errorf("%w: the strategy cannot clone tenants", tenancy.ErrUnsupported)
-		}
-		return c.cloner.Clone(ctx, t.Peer, t.ID)
+	case StepClone, stepCopy:
+		return c.clone(ctx, t)
 	case StepPurge:
 		if c.provisioner != nil {
 			return c.provisioner.Deprovision(ctx, t.ID)
