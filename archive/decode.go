@@ -5,8 +5,11 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strconv"
 	"time"
+
+	"gorm.io/gorm/schema"
 )
 
 // decodeRow reads a line of an archive. There is one way to write a row; a line that is written otherwise is refused, so
@@ -67,11 +70,15 @@ func decodeValue(raw json.RawMessage, k Kind) (any, error) {
 	return s, nil
 }
 
-// bind is a value as the database takes it.
-func bind(dialect string, k Kind, v any) any {
+// bind is a value as the database takes it for a field.
+func bind(dialect string, f *schema.Field, k Kind, v any) any {
 	switch v := v.(type) {
 	case uint64: // database/sql refuses the highest bit
 		return strconv.FormatUint(v, 10)
+	case string: // SQLite gives back the type that it was given, and database/sql copies no string into a json.RawMessage
+		if t := f.IndirectFieldType; dialect == "sqlite" && t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8 {
+			return []byte(v)
+		}
 	case time.Time:
 		switch {
 		case k == Date:

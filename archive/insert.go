@@ -77,7 +77,7 @@ func (in *importer) add(b *batch, place int, t *incoming, line []byte) error {
 	}
 	row := make(map[string]any, len(values)+1)
 	for i, c := range t.columns {
-		row[c.Name] = bind(in.tx.Name(), c.Kind, values[i])
+		row[c.Name] = in.bind(t, c, values[i])
 	}
 	if t.key >= 0 {
 		key, ok := values[t.key].(int64)
@@ -101,6 +101,10 @@ func (in *importer) add(b *batch, place int, t *incoming, line []byte) error {
 	}
 	b.rows, b.bytes = append(b.rows, row), b.bytes+len(line)
 	return nil
+}
+
+func (in *importer) bind(t *incoming, c Column, v any) any {
+	return bind(in.tx.Name(), t.schema.FieldsByDBName[c.Name], c.Kind, v)
 }
 
 // decode returns the values that are taken of a line.
@@ -204,7 +208,7 @@ func (in *importer) explain(err error) error {
 	switch known := translator.Translate(err); {
 	case errors.Is(known, gorm.ErrDuplicatedKey):
 		if in.renumber {
-			return fmt.Errorf("%w: it is no auto-increment key, and archive.Renumber does not change it", ErrKeyTaken)
+			return fmt.Errorf("%w: it is no auto-increment key, which archive.Renumber would change, or the table's sequence is behind its keys", ErrKeyTaken)
 		}
 		return fmt.Errorf("%w: archive.Renumber() gives auto-increment keys anew", ErrKeyTaken)
 	case errors.Is(known, gorm.ErrForeignKeyViolated):

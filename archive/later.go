@@ -115,7 +115,7 @@ func (in *importer) update(t *incoming, line []byte) error {
 			}
 			v = now
 		}
-		query = query.Where(clause.Eq{Column: clause.Column{Name: c.Name}, Value: bind(in.tx.Name(), c.Kind, v)})
+		query = query.Where(clause.Eq{Column: clause.Column{Name: c.Name}, Value: in.bind(t, c, v)})
 	}
 	if err := query.Updates(row).Error; err != nil {
 		return in.explain(err)

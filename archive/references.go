@@ -23,11 +23,12 @@ type pair struct{ child, parent string }
 func findReferences(tables []*table) {
 	for _, t := range tables {
 		for _, rel := range t.schema.Relationships.Relations {
+			owner := rel.Schema.Table // GORM lists relations with the other side, too
 			switch rel.Type {
 			case schema.BelongsTo:
-				add(tables, t.name, rel.FieldSchema.Table, rel.References)
+				add(tables, owner, rel.FieldSchema.Table, rel.References)
 			case schema.HasOne, schema.HasMany:
-				add(tables, rel.FieldSchema.Table, t.name, rel.References)
+				add(tables, rel.FieldSchema.Table, owner, rel.References)
 			case schema.Many2Many:
 				var own, other []*schema.Reference
 				for _, ref := range rel.References {
@@ -37,7 +38,7 @@ func findReferences(tables []*table) {
 						other = append(other, ref)
 					}
 				}
-				add(tables, rel.JoinTable.Table, t.name, own)
+				add(tables, rel.JoinTable.Table, owner, own)
 				add(tables, rel.JoinTable.Table, rel.FieldSchema.Table, other)
 			}
 		}
