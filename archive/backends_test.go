@@ -305,6 +305,13 @@ func (b *backend) lines(raw *sql.DB, query string) (lines []string) {
 	return lines
 }
 
+// in is the backend in another test.
+func (b *backend) in(t testing.TB) *backend {
+	other := *b
+	other.TB = t
+	return &other
+}
+
 // unchanged runs f and fails when it changed a row of b.
 func (b *backend) unchanged(f func()) {
 	b.Helper()

@@ -21,34 +21,39 @@ type container struct {
 	entries  map[string]*zip.File
 	left     int64 // how many bytes may still be unpacked
 	maxRow   int
+	close    func()
 }
 
 // openContainer reads the manifest of an archive. r is copied to a temporary file, unless it can be read at any place.
-func openContainer(r io.Reader, o *options) (_ *container, closeAll func(), err error) {
+// Close it.
+func openContainer(r io.Reader, o *options) (*container, error) {
 	at, size, closeAll, err := readerAt(r, o.maxBytes)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			closeAll()
-		}
-	}()
+	c := &container{entries: map[string]*zip.File{}, left: o.maxBytes, maxRow: o.maxRow, close: closeAll}
+	if err := c.open(at, size); err != nil {
+		closeAll()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *container) open(at io.ReaderAt, size int64) error {
 	if err := checkDirectory(at, size); err != nil {
-		return nil, nil, err
+		return err
 	}
 	z, err := zip.NewReader(at, size)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", ErrMalformed, err)
+		return fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	c := &container{entries: map[string]*zip.File{}, left: o.maxBytes, maxRow: o.maxRow}
 	for _, f := range z.File {
 		if c.entries[f.Name] != nil {
-			return nil, nil, fmt.Errorf("%w: it holds a file twice", ErrMalformed)
+			return fmt.Errorf("%w: it holds a file twice", ErrMalformed)
 		}
 		c.entries[f.Name] = f
 	}
-	return c, closeAll, c.readManifest()
+	return c.readManifest()
 }
 
 // readerAt returns r as something that can be read at any place.

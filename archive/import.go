@@ -55,11 +55,11 @@ func Import(ctx context.Context, db *gorm.DB, r io.Reader, opts ...Option) (Repo
 		return Report{}, err
 	}
 	o := newOptions(opts)
-	c, closeAll, err := openContainer(r, o)
+	c, err := openContainer(r, o)
 	if err != nil {
 		return Report{}, err
 	}
-	defer closeAll()
+	defer c.close()
 	in := &importer{options: o, container: c, keys: map[*table]*keyMap{}, report: Report{Manifest: c.manifest}}
 	defer in.later.close()
 	if err := locked(ctx, session, plugin, id, func(tx *gorm.DB) error { return in.run(ctx, tx, plugin) }); err != nil {
