@@ -101,7 +101,9 @@ var backends = map[string]func(testing.TB) *backend{
 		places := database.SQLiteFiles(filepath.Join(dir, "tenants"), sqlite.Open)
 		b := &backend{TB: t, strategy: database.New(places.Open, database.WithProvisioner(places))}
 		b.raw = func(id tenancy.ID) (*sql.DB, string) {
-			return openRaw(t, "sqlite3", sqliteFile(dir, "tenants/tenant_"+string(id)+".db")), ""
+			raw := openRaw(t, "sqlite3", sqliteFile(dir, "tenants/tenant_"+string(id)+".db"))
+			raw.SetMaxIdleConns(0) // an open file is not removed
+			return raw, ""
 		}
 		return b.open(sqlite.Open(sqliteFile(dir, "central.db")), true)
 	},

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/gorm-tenancy/tenancy"
@@ -50,6 +51,9 @@ func (c *Catalog) vacate(ctx context.Context, t *Tenant) error {
 		return err
 	}
 	if !empty {
+		if now, err := c.store.Get(ctx, t.ID); err != nil || now.Revision != t.Revision {
+			return errors.Join(ErrConflict, err) // they are a copy: somebody else was faster
+		}
 		return ErrOccupied
 	}
 	t.Step = stepCopy
