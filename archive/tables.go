@@ -108,11 +108,11 @@ func inOrder(tables []*table) []*table {
 	return ordered
 }
 
-// breakCircle chooses a table whose open references can all be written later, or else the first one.
+// breakCircle chooses a table of a circle, one whose open references can all be written later if there is one.
 func breakCircle(tables []*table, placed map[*table]bool) int {
 	first := -1
 	for i, t := range tables {
-		if placed[t] {
+		if placed[t] || !t.reaches(t, placed, map[*table]bool{}) {
 			continue
 		}
 		if first < 0 {
@@ -123,6 +123,17 @@ func breakCircle(tables []*table, placed map[*table]bool) int {
 		}
 	}
 	return first
+}
+
+// reaches reports whether references lead to another table, through tables that have no place yet.
+func (t *table) reaches(goal *table, placed, seen map[*table]bool) bool {
+	return slices.ContainsFunc(t.refs, func(r *reference) bool {
+		if r.parent == t || placed[r.parent] || seen[r.parent] {
+			return false
+		}
+		seen[r.parent] = true
+		return r.parent == goal || r.parent.reaches(goal, placed, seen)
+	})
 }
 
 func find(tables []*table, name string) *table {
