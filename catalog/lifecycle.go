@@ -109,7 +109,7 @@ func (c *Catalog) Undelete(ctx context.Context, id tenancy.ID) (Tenant, error) {
 // has ended ([ErrGrace] otherwise). It also removes a tenant that could not be created, and one of the pool. The record
 // stays, so that nobody who has the id by heart, in a job or a cookie, meets another tenant under it: see
 // [Catalog.Forget]. Where the strategy is no tenancy.Provisioner, the shared one for example, rows are the business of a
-// hook on [StepPurge].
+// hook on [StepPurge], such as archive.PurgeHook.
 func (c *Catalog) Purge(ctx context.Context, id tenancy.ID) (Tenant, error) {
 	return c.step(ctx, id, StepPurge, func(t *Tenant) error {
 		if t.State == Deleting && c.now().Before(t.DeleteAfter) {

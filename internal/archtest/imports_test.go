@@ -93,6 +93,8 @@ func forbidden(name, path string) string {
 		return "httpmw is plain net/http"
 	case in(name, "/catalog") && in(path, module) && path != module && !in(path, module+"/catalog") && !in(path, module+"/internal"):
 		return "the catalog knows no strategy and no middleware"
+	case in(name, "/archive") && in(path, module) && path != module && path != module+"/catalog":
+		return "an archive is the same under every strategy"
 	case in(path, module+"/example") && !in(name, "/example"):
 		return "examples are for applications"
 	}
@@ -133,6 +135,8 @@ func TestForbidden(t *testing.T) {
 		{"/catalog", module + "/httpmw", true},
 		{"/catalog", module + "/strategies/schema", true},
 		{"/catalog/storetest", module + "/catalog", false},
+		{"/archive", module + "/catalog", false},
+		{"/archive", module + "/strategies/schema", true},
 		{"/bench", module + "/example/polls", true},
 		{"/example/polls", module + "/ginmw", false},
 	} {

@@ -14,6 +14,7 @@ var wrapper = docstest.Wrapper{
 		"pinned":   module + "/strategies/pinned",
 		"catalog":  module + "/catalog",
 		"migrate":  module + "/migrate",
+		"archive":  module + "/archive",
 		"httpmw":   module + "/httpmw",
 		"ginmw":    module + "/ginmw",
 
@@ -39,7 +40,8 @@ var wrapper = docstest.Wrapper{
 	Preambles: map[string]string{
 		"": `
 			var ctx context.Context
-			var db *gorm.DB
+			var db, other *gorm.DB
+			var file *os.File
 			var dsn, adminDSN string
 			var key []byte
 			var err error
