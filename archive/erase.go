@@ -13,16 +13,17 @@ import (
 // Erase deletes all rows of the tenant of ctx from the owned tables, soft-deleted ones included, in one transaction, and
 // says how many from which table. Rows that others refer to go last. Hooks of models do not run. All owned models must be
 // declared with tenancy.OwnedModels: a table that the plugin has not seen keeps its rows. It fails with
-// tenancy.ErrNoTenant, and when a row that does not belong to the tenant, of a central table for example, refers to one of
-// these by a foreign key. Nothing is erased then. Safe for concurrent use.
-func Erase(ctx context.Context, db *gorm.DB) ([]Count, error) {
+// tenancy.ErrNoTenant, with [ErrSchema] for a table that is missing or not declared (see [SkipUndeclaredTables]), and when a
+// row that does not belong to the tenant, of a central table for example, refers to one of these by a foreign key. Nothing
+// is erased then. Safe for concurrent use.
+func Erase(ctx context.Context, db *gorm.DB, opts ...Option) ([]Count, error) {
 	session, plugin, id, err := session(ctx, db)
 	if err != nil {
 		return nil, err
 	}
 	var counts []Count
 	err = locked(ctx, session, plugin, id, func(tx *gorm.DB) error {
-		tables, err := loadTables(tx, plugin, &options{skipColumns: true})
+		tables, err := loadTables(tx, plugin, &options{skipColumns: true, skipTables: newOptions(opts).skipTables})
 		if err != nil {
 			return err
 		}
@@ -66,8 +67,9 @@ func eraseAll(tx *gorm.DB, tables []*table) ([]Count, error) {
 //
 //	catalog.New(store, catalog.Hooks(archive.PurgeHook(db)))
 //
-// Where they do not, the strategy has removed the tenant's place, and the hook does nothing. It is idempotent.
-func PurgeHook(db *gorm.DB) catalog.Hook {
+// Where they do not, the strategy has removed the tenant's place, and the hook does nothing. It is idempotent. Options are those
+// of [Erase].
+func PurgeHook(db *gorm.DB, opts ...Option) catalog.Hook {
 	return catalog.Hook{
 		Steps: []catalog.Step{catalog.StepPurge},
 		After: func(ctx context.Context, e catalog.Event) error {
@@ -75,7 +77,7 @@ func PurgeHook(db *gorm.DB) catalog.Hook {
 			if shares, err := sharesTables(ctx, db); err != nil || !shares {
 				return err
 			}
-			_, err := Erase(ctx, db)
+			_, err := Erase(ctx, db, opts...)
 			return err
 		},
 	}

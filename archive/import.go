@@ -93,7 +93,7 @@ type incoming struct {
 
 func (in *importer) run(ctx context.Context, tx *gorm.DB, plugin *tenancy.Plugin) error {
 	in.tx = tx
-	tables, err := loadTables(tx, plugin, &options{skipColumns: true})
+	tables, err := loadTables(tx, plugin, &options{skipColumns: true, skipTables: in.skipTables})
 	if err != nil {
 		return err
 	}

@@ -208,7 +208,8 @@ func (in *importer) explain(err error) error {
 	switch known := translator.Translate(err); {
 	case errors.Is(known, gorm.ErrDuplicatedKey):
 		if in.renumber {
-			return fmt.Errorf("%w: it is no auto-increment key, which archive.Renumber would change, or the table's sequence is behind its keys", ErrKeyTaken)
+			return fmt.Errorf("%w: it is no auto-increment key, which archive.Renumber would change, or the table's sequence is "+
+				"behind its keys", ErrKeyTaken)
 		}
 		return fmt.Errorf("%w: archive.Renumber() gives auto-increment keys anew", ErrKeyTaken)
 	case errors.Is(known, gorm.ErrForeignKeyViolated):

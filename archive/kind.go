@@ -62,8 +62,8 @@ func typeName(declared string) string {
 // typeKinds are the column types of the databases that are no text.
 var typeKinds = map[string]Kind{
 	"bool": Bool, "boolean": Bool,
-	"int": Int, "integer": Int, "bigint": Int, "smallint": Int, "tinyint": Int, "mediumint": Int, "int2": Int, "int4": Int, "int8": Int,
-	"serial": Int, "bigserial": Int, "smallserial": Int, "year": Int, "oid": Int,
+	"int": Int, "integer": Int, "bigint": Int, "smallint": Int, "tinyint": Int, "mediumint": Int,
+	"int2": Int, "int4": Int, "int8": Int, "serial": Int, "bigserial": Int, "smallserial": Int, "year": Int, "oid": Int,
 	"decimal": Decimal, "numeric": Decimal, "real": Decimal, "float": Decimal, "double": Decimal, "double precision": Decimal,
 	"float4": Decimal, "float8": Decimal,
 	"bytea": Bytes, "blob": Bytes, "tinyblob": Bytes, "mediumblob": Bytes, "longblob": Bytes, "binary": Bytes, "varbinary": Bytes,

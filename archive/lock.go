@@ -48,8 +48,9 @@ func namedLock(ctx context.Context, conn *gorm.DB, id tenancy.ID, work func(tx *
 	defer func() {
 		var n int
 		free := conn.WithContext(context.WithoutCancel(ctx))
-		if freeErr := free.Raw("SELECT COALESCE(RELEASE_LOCK("+lockName+"), 0)", id.String()).Row().Scan(&n); err == nil && freeErr != nil {
-			err = fmt.Errorf("archive: unlock: %w", freeErr)
+		failed := free.Raw("SELECT COALESCE(RELEASE_LOCK("+lockName+"), 0)", id.String()).Row().Scan(&n)
+		if err == nil && failed != nil {
+			err = fmt.Errorf("archive: unlock: %w", failed)
 		}
 	}()
 	return conn.Transaction(work)

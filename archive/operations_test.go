@@ -54,7 +54,9 @@ func TestNobody(t *testing.T) {
 // TestConsistent writes while an export reads: the archive has the rows of one moment.
 func TestConsistent(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"shared SQLite", "shared PostgreSQL", "shared MariaDB", "row-level security", "schema PostgreSQL", "database SQLite"} {
+	for _, name := range []string{
+		"shared SQLite", "shared PostgreSQL", "shared MariaDB", "row-level security", "schema PostgreSQL", "database SQLite",
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := backends[name](t).fill()
@@ -250,4 +252,39 @@ func TestSequence(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestUndeclared has a table with a tenant column that no model declares.
+func TestUndeclared(t *testing.T) {
+	t.Parallel()
+	eachBackend(t, func(t *testing.T, b *backend) {
+		b.fill()
+		if !b.shared {
+			return
+		}
+		text, _ := export(t, b.db, "a")
+		raw, _ := b.raw("a")
+		_, err := raw.Exec("CREATE TABLE forgotten (id int, tenant_id varchar(63))")
+		must(t, err)
+		_, errExport := archive.Sum(as("a"), b.db)
+		_, errImport := archive.Import(as("a"), b.db, bytes.NewReader(text), archive.Replace())
+		_, errErase := archive.Erase(as("a"), b.db)
+		for _, err := range []error{errExport, errImport, errErase} {
+			if !errors.Is(err, archive.ErrSchema) || !strings.Contains(err.Error(), `"forgotten"`) {
+				t.Errorf("got %v", err)
+			}
+		}
+		skip := archive.SkipUndeclaredTables()
+		_, err = archive.Import(as("a"), b.db, bytes.NewReader(text), archive.Replace(), skip)
+		must(t, err)
+		_, err = archive.Copy(t.Context(), b.db, "a", "a2", skip)
+		if !b.alone {
+			must(t, err)
+		}
+		_, err = archive.Erase(as("a"), b.db, skip)
+		must(t, err)
+		if b.dump("a") != "" {
+			t.Error("not erased")
+		}
+	})
 }

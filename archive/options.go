@@ -10,6 +10,7 @@ type options struct {
 	progress    func(table string, done, total int64)
 	now         func() time.Time
 	skipColumns bool
+	skipTables  bool
 	maxBytes    int64
 	maxRow      int
 	occupied    occupied
@@ -58,6 +59,10 @@ func Clock(now func() time.Time) Option { return func(o *options) { o.now = now 
 // that no model has, and in [Import] those of the archive that the table has not. By default they are [ErrSchema], so that
 // no value is lost in silence.
 func SkipUnknownColumns() Option { return func(o *options) { o.skipColumns = true } }
+
+// SkipUndeclaredTables leaves tables alone that have a tenant column and that no model declares. By default they are
+// [ErrSchema] where tenants share tables: their rows would be missing in an archive, and stay when the tenant is erased.
+func SkipUndeclaredTables() Option { return func(o *options) { o.skipTables = true } }
 
 // MaxBytes bounds what [Import] reads, unpacked. More is [ErrTooLarge]. Default 64 GiB.
 func MaxBytes(n int64) Option { return func(o *options) { o.maxBytes = n } }

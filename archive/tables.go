@@ -71,6 +71,11 @@ func loadTables(tx *gorm.DB, plugin *tenancy.Plugin, o *options) ([]*table, erro
 	if len(tables) == 0 {
 		return nil, fmt.Errorf("%w: no model is declared with tenancy.OwnedModels", tenancy.ErrUndeclared)
 	}
+	if !o.skipTables {
+		if err := checkDeclared(tx, plugin, tables); err != nil {
+			return nil, err
+		}
+	}
 	findReferences(tables)
 	return inOrder(tables), nil
 }

@@ -18,8 +18,8 @@ type Copier interface {
 	Copy(ctx context.Context, from, to tenancy.ID) error
 }
 
-// CopyWith has Clone copy rows with a [Copier], archive.Copier for example, where the strategy cannot clone by itself, or there is
-// none. By default such a Clone is tenancy.ErrUnsupported.
+// CopyWith has Clone copy rows with a [Copier], archive.Copier for example, where the strategy cannot clone by itself, or
+// there is none. By default such a Clone is tenancy.ErrUnsupported.
 func CopyWith(copier Copier) Option { return func(c *config) { c.copier = copier } }
 
 // clone makes the place of a new tenant and fills it. A copier replaces rows, so that it can be called again; that the
