@@ -215,8 +215,8 @@ func TestMalformed(t *testing.T) {
 		"in no order": {
 			forge(func(f *forgery) { f.row("labels", "[2,\"x\"]\n[1,\"y\"]") }), archive.ErrMalformed, []archive.Option{archive.Renumber()},
 		},
-		"a long row":   {text, archive.ErrTooLarge, []archive.Option{archive.MaxRowBytes(100)}},
-		"many bytes":   {text, archive.ErrTooLarge, []archive.Option{archive.MaxBytes(300)}},
+		"a long row": {text, archive.ErrTooLarge, []archive.Option{archive.MaxRowBytes(100)}},
+		"many bytes": {text, archive.ErrTooLarge, []archive.Option{archive.MaxBytes(300)}},
 		"dangling key": {
 			forge(func(f *forgery) { f.only(); f.row("choices", `[1,1,"x"]`) }), archive.ErrReference, []archive.Option{archive.Renumber()},
 		},
