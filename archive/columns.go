@@ -45,7 +45,7 @@ func columnTypes(tx *gorm.DB, table string) (map[string]string, error) {
 	}
 	rows, err := tx.Raw(query, args...).Rows()
 	if err != nil {
-		return nil, fmt.Errorf("archive: columns of %q: %w", table, err)
+		return nil, fmt.Errorf("columns of table %q: %w", table, err)
 	}
 	defer rows.Close()
 	types := map[string]string{}

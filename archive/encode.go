@@ -14,8 +14,6 @@ const (
 	dateForm = "2006-01-02"
 )
 
-var errMisfit = fmt.Errorf("%w", ErrValue)
-
 // appendRow writes one row, as an array in a line of its own.
 func appendRow(b []byte, columns []Column, values []any) ([]byte, error) {
 	b = append(b, '[')
@@ -53,7 +51,7 @@ func appendValue(b []byte, k Kind, v any) ([]byte, error) {
 	}
 	s, ok := v.(string)
 	if !ok {
-		return nil, errMisfit
+		return nil, ErrValue
 	}
 	if k == JSON {
 		s = canonicalJSON(s)
@@ -80,7 +78,7 @@ func appendBool(b []byte, v any) ([]byte, error) {
 			return strconv.AppendBool(b, truth), nil
 		}
 	}
-	return nil, errMisfit
+	return nil, ErrValue
 }
 
 func appendInt(b []byte, v any) ([]byte, error) {
@@ -106,7 +104,7 @@ func appendInt(b []byte, v any) ([]byte, error) {
 			return strconv.AppendUint(b, n, 10), nil
 		}
 	}
-	return nil, errMisfit
+	return nil, ErrValue
 }
 
 func appendDecimal(b []byte, v any) ([]byte, error) {
@@ -125,7 +123,7 @@ func appendDecimal(b []byte, v any) ([]byte, error) {
 	}
 	n, ok := canonicalDecimal(s)
 	if !ok {
-		return nil, errMisfit
+		return nil, ErrValue
 	}
 	return append(append(append(b, '"'), n...), '"'), nil
 }
@@ -136,7 +134,7 @@ func appendBytes(b []byte, v any) ([]byte, error) {
 		raw, ok = []byte(s), true
 	}
 	if !ok {
-		return nil, errMisfit
+		return nil, ErrValue
 	}
 	b = append(b, '"')
 	b = base64.StdEncoding.AppendEncode(b, raw)
@@ -151,17 +149,17 @@ func appendTime(b []byte, k Kind, v any) ([]byte, error) {
 	case string:
 		var err error
 		if t, err = parseTime(v); err != nil {
-			return nil, errMisfit
+			return nil, ErrValue
 		}
 	default:
-		return nil, errMisfit
+		return nil, ErrValue
 	}
 	form := dateForm
 	if k == Time {
 		t, form = t.UTC().Truncate(time.Microsecond), timeForm
 	}
 	if t.Year() < 1 || t.Year() > 9999 {
-		return nil, errMisfit
+		return nil, ErrValue
 	}
 	b = append(b, '"')
 	b = t.AppendFormat(b, form)

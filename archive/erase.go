@@ -48,7 +48,7 @@ func eraseAll(tx *gorm.DB, tables []*table) ([]Count, error) {
 				row[p.child] = nil
 			}
 			if err := tx.Table(t.name).Updates(row).Error; err != nil {
-				return nil, fmt.Errorf("archive: table %q: %w", t.name, err)
+				return nil, fmt.Errorf("table %q: %w", t.name, err)
 			}
 		}
 	}
@@ -56,7 +56,7 @@ func eraseAll(tx *gorm.DB, tables []*table) ([]Count, error) {
 	for i := len(tables) - 1; i >= 0; i-- {
 		deleted := tx.Table(tables[i].name).Delete(nil)
 		if deleted.Error != nil {
-			return nil, fmt.Errorf("archive: table %q: %w", tables[i].name, deleted.Error)
+			return nil, fmt.Errorf("table %q: %w", tables[i].name, deleted.Error)
 		}
 		counts = append(counts, Count{tables[i].name, deleted.RowsAffected})
 	}

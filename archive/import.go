@@ -35,7 +35,7 @@ type Count struct {
 // Import writes the rows of an archive as rows of the tenant of ctx, which may be another than the one that was exported: no
 // row of an archive says whose it is. Everything happens in one transaction, and nothing is left when it fails. Hooks of
 // models do not run; times stay as they were exported. Central tables are not written: rows keep what they say about them.
-// Two imports into one tenant wait for each other.
+// Two imports into one tenant wait for each other; not on MySQL where db is a transaction already.
 //
 // r is read into a temporary file, unless it is one (an io.ReaderAt and io.Seeker). It may come from anybody: only owned
 // tables and their columns are written, and what is read is bounded by [MaxBytes] and [MaxRowBytes]. It fails with
@@ -108,7 +108,7 @@ func (in *importer) run(ctx context.Context, tx *gorm.DB, plugin *tenancy.Plugin
 	}
 	for i, t := range in.tables {
 		if err := in.insert(ctx, i, t); err != nil {
-			return fmt.Errorf("archive: table %q: %w", t.name, err)
+			return fmt.Errorf("table %q: %w", t.name, err)
 		}
 	}
 	if err := in.writeLater(ctx); err != nil {
@@ -116,10 +116,10 @@ func (in *importer) run(ctx context.Context, tx *gorm.DB, plugin *tenancy.Plugin
 	}
 	for _, t := range in.tables {
 		if err := in.raiseSequence(t); err != nil {
-			return fmt.Errorf("archive: table %q: %w", t.name, err)
+			return fmt.Errorf("table %q: %w", t.name, err)
 		}
 		if err := in.verify(ctx, t); err != nil {
-			return fmt.Errorf("archive: table %q: %w", t.name, err)
+			return fmt.Errorf("table %q: %w", t.name, err)
 		}
 	}
 	return nil
@@ -130,7 +130,7 @@ func (in *importer) match(tables []*table) error {
 	for _, file := range in.container.manifest.Tables {
 		here := find(tables, file.Name)
 		if here == nil {
-			return fmt.Errorf("%w: the archive has a table that no owned model has", ErrSchema)
+			return fmt.Errorf("%w: no owned model has the archive's table %.64q", ErrSchema, file.Name)
 		}
 		t := &incoming{table: table{name: here.name, schema: here.schema, tenant: here.tenant}, here: here, file: file}
 		for i, c := range file.Columns {
@@ -138,8 +138,8 @@ func (in *importer) match(tables []*table) error {
 				if in.skipColumns {
 					continue
 				}
-				return fmt.Errorf("%w: table %q has no column of the name that the archive gives its column %d; leave it out with "+
-					"archive.SkipUnknownColumns", ErrSchema, here.name, i+1)
+				return fmt.Errorf("%w: table %q, or its model, has no column %.64q; leave it out with archive.SkipUnknownColumns",
+					ErrSchema, here.name, c.Name)
 			}
 			t.columns, t.take = append(t.columns, c), append(t.take, i)
 		}
@@ -194,7 +194,7 @@ func (in *importer) makeRoom(tables []*table) (err error) {
 func (t *table) empty(tx *gorm.DB) (bool, error) {
 	rows, err := tx.Table(t.name).Select("1").Limit(1).Rows()
 	if err != nil {
-		return false, fmt.Errorf("archive: table %q: %w", t.name, err)
+		return false, fmt.Errorf("table %q: %w", t.name, err)
 	}
 	defer rows.Close()
 	return !rows.Next(), rows.Err()

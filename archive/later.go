@@ -76,7 +76,7 @@ func (in *importer) writeLater(ctx context.Context) error {
 		}
 		t := in.tables[place]
 		if err := in.update(t, line); err != nil {
-			return fmt.Errorf("archive: table %q: %w", t.name, err)
+			return fmt.Errorf("table %q: %w", t.name, err)
 		}
 		return nil
 	})

@@ -25,11 +25,10 @@ func locked(ctx context.Context, db *gorm.DB, plugin *tenancy.Plugin, id tenancy
 		return db.Connection(func(conn *gorm.DB) error { return namedLock(ctx, conn, id, work) })
 	}
 	return db.Transaction(func(tx *gorm.DB) error {
-		for _, t := range plugin.OwnedTables() { // SQLite has one writer, who is the first to write
-			if err := tx.Table(t.Name).Where("1 = 0").Delete(nil).Error; err != nil {
+		if owned := plugin.OwnedTables(); len(owned) > 0 { // SQLite has one writer, who is the first to write
+			if err := tx.Table(owned[0].Name).Where("1 = 0").Delete(nil).Error; err != nil {
 				return fmt.Errorf("archive: lock: %w", err)
 			}
-			break
 		}
 		return work(tx)
 	})

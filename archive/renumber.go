@@ -3,6 +3,7 @@ package archive
 import (
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/gorm-tenancy/tenancy"
 )
@@ -18,14 +19,20 @@ func (m *keyMap) add(old, now int64) error {
 	return nil
 }
 
-func (m *keyMap) get(old any) (int64, bool) {
+// get returns the new key in the form of the old one: polymorphic references may keep numbers as text.
+func (m *keyMap) get(old any) (any, bool) {
+	text, isText := old.(string)
 	key, ok := old.(int64)
-	if !ok {
-		return 0, false
+	if isText {
+		n, err := strconv.ParseInt(text, 10, 64)
+		key, ok = n, err == nil
 	}
 	i, found := slices.BinarySearch(m.old, key)
-	if !found {
-		return 0, false
+	switch {
+	case !ok || !found:
+		return nil, false
+	case isText:
+		return strconv.FormatInt(m.now[i], 10), true
 	}
 	return m.now[i], true
 }

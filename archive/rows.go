@@ -44,7 +44,7 @@ func bytewise(tx *gorm.DB, c clause.Column) string {
 	return name + " COLLATE BINARY"
 }
 
-// rows is how the rows of a table are written and summed.
+// rowWriter writes and sums the rows of a table. It is not safe for concurrent use.
 type rowWriter struct {
 	*options
 	table *table
@@ -60,17 +60,17 @@ func (t *table) write(ctx context.Context, tx *gorm.DB, o *options, out io.Write
 	w := &rowWriter{options: o, table: t, out: out, sum: sha256.New()}
 	if o.progress != nil {
 		if err := tx.Table(t.name).Count(&w.total).Error; err != nil {
-			return Table{}, fmt.Errorf("archive: table %q: %w", t.name, err)
+			return Table{}, fmt.Errorf("table %q: %w", t.name, err)
 		}
 	}
 	o.report(t.name, 0, w.total)
 	rows, err := t.query(tx).Rows()
 	if err != nil {
-		return Table{}, fmt.Errorf("archive: table %q: %w", t.name, err)
+		return Table{}, fmt.Errorf("table %q: %w", t.name, err)
 	}
 	defer rows.Close()
 	if err := w.all(ctx, rows); err != nil {
-		return Table{}, fmt.Errorf("archive: table %q: %w", t.name, err)
+		return Table{}, fmt.Errorf("table %q: %w", t.name, err)
 	}
 	if w.done%reportEvery != 0 {
 		o.report(t.name, w.done, w.total)
