@@ -109,3 +109,22 @@ func TestValues(t *testing.T) {
 		}
 	}
 }
+
+// TestKeyMap: references may be kept as text, and rows come in order.
+func TestKeyMap(t *testing.T) {
+	t.Parallel()
+	var m keyMap
+	for i, old := range []int64{-3, 1, 7} {
+		if err := m.add(old, int64(100+i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := m.add(7, 1); !errors.Is(err, ErrMalformed) {
+		t.Errorf("again: %v", err)
+	}
+	for old, want := range map[any]any{int64(7): int64(102), "1": "101", int64(-3): int64(100), int64(2): nil, "x": nil, 1.0: nil} {
+		if got, ok := m.get(old); got != want || ok != (want != nil) {
+			t.Errorf("%v is %v, %v", old, got, ok)
+		}
+	}
+}

@@ -27,18 +27,14 @@ type (
 		Clock string  `gorm:"type:time without time zone"`
 		Notes []Memo  `gorm:"polymorphic:Owner"`
 	}
-	Gauge struct {
-		ID    uint
-		Notes []Memo `gorm:"polymorphic:Owner"`
-	}
 	Memo struct {
 		ID        uint
-		OwnerID   string // of gadgets and of gauges
+		OwnerID   string
 		OwnerType string
 	}
 )
 
-// TestPostgresTypes takes them around, and renumbers references that are kept as text.
+// TestPostgresTypes takes them around. Renumber leaves a key that is no number as it is.
 func TestPostgresTypes(t *testing.T) {
 	t.Parallel()
 	server, strategy := servers.Postgres(t), schema.New()
@@ -49,7 +45,7 @@ func TestPostgresTypes(t *testing.T) {
 		must(t, err)
 		pool.Close()
 	})
-	must(t, db.Use(tenancy.New(strategy, tenancy.OwnedModels(&Gadget{}, &Gauge{}, &Memo{}), tenancy.Logger(slog.New(slog.DiscardHandler)))))
+	must(t, db.Use(tenancy.New(strategy, tenancy.OwnedModels(&Gadget{}, &Memo{}), tenancy.Logger(slog.New(slog.DiscardHandler)))))
 	for _, id := range []tenancy.ID{"a", "b"} {
 		must(t, strategy.Provision(context.Background(), id))
 	}
@@ -57,7 +53,6 @@ func TestPostgresTypes(t *testing.T) {
 	must(t, db.WithContext(as("a")).Create(&Gadget{
 		ID: uuid, Tags: `{x,"a b"}`, Span: "1 day", Short: 0.1, Clock: "12:34:56.789", Notes: []Memo{{}},
 	}).Error)
-	must(t, db.WithContext(as("a")).Create(&Gauge{ID: 5, Notes: []Memo{{}}}).Error)
 	text, m := export(t, db, "a")
 	if rows := unpack(t, text).files["tables/gadgets.jsonl"]; !strings.Contains(rows, uuid) || !strings.Contains(rows, `"0.1`) {
 		t.Errorf("exported %s", rows)
@@ -69,11 +64,9 @@ func TestPostgresTypes(t *testing.T) {
 		_, err = archive.Import(as("b"), db, bytes.NewReader(text), archive.Replace(), archive.Renumber())
 		must(t, err)
 	}
-	var gauge Gauge
-	must(t, db.WithContext(as("b")).Preload("Notes").Take(&gauge).Error)
 	var gadget Gadget
 	must(t, db.WithContext(as("b")).Preload("Notes").Take(&gadget).Error)
-	if gauge.ID == 5 || len(gauge.Notes) != 1 || len(gadget.Notes) != 1 || gadget.ID != uuid {
-		t.Errorf("%+v, %+v", gauge, gadget)
+	if len(gadget.Notes) != 1 || gadget.Notes[0].ID == 1 || gadget.ID != uuid {
+		t.Errorf("%+v", gadget)
 	}
 }
