@@ -88,7 +88,8 @@ func readerAt(r io.Reader, most int64) (at io.ReaderAt, size int64, closeAll fun
 // maxDirectory bounds the list of files, of which archive/zip makes structs before anybody can count them.
 const maxDirectory = 4 << 20
 
-// checkDirectory looks at the end of a ZIP file for the size of its directory.
+// checkDirectory looks at the end of a ZIP file for its directory, which must fill the place between the files and the end:
+// archive/zip reads on as long as there are entries, whatever length is given.
 func checkDirectory(at io.ReaderAt, size int64) error {
 	const end, locator, end64 = 22, 20, 56
 	tail := make([]byte, min(size, end64+locator+end))
@@ -98,12 +99,17 @@ func checkDirectory(at io.ReaderAt, size int64) error {
 	if len(tail) < end || !bytes.HasPrefix(tail[len(tail)-end:], []byte("PK\x05\x06")) {
 		return fmt.Errorf("%w: it does not end as an archive does", ErrMalformed)
 	}
-	directory := uint64(binary.LittleEndian.Uint32(tail[len(tail)-end+12:]))
-	if directory == 0xffffffff && len(tail) == end64+locator+end && bytes.HasPrefix(tail, []byte("PK\x06\x06")) {
-		directory = binary.LittleEndian.Uint64(tail[40:])
+	last, ends := tail[len(tail)-end:], int64(end)
+	directory, offset := uint64(binary.LittleEndian.Uint32(last[12:])), uint64(binary.LittleEndian.Uint32(last[16:]))
+	if len(tail) == end64+locator+end && bytes.HasPrefix(tail[end64:], []byte("PK\x06\x07")) { // more than 4 GiB
+		if !bytes.HasPrefix(tail, []byte("PK\x06\x06")) || binary.LittleEndian.Uint64(tail[end64+8:]) != uint64(size)-uint64(len(tail)) {
+			return fmt.Errorf("%w: it does not end as an archive does", ErrMalformed)
+		}
+		ends = int64(len(tail))
+		directory, offset = binary.LittleEndian.Uint64(tail[40:]), binary.LittleEndian.Uint64(tail[48:])
 	}
-	if directory > maxDirectory {
-		return fmt.Errorf("%w: its directory is too long", ErrMalformed)
+	if directory > maxDirectory || offset > uint64(size) || offset+directory+uint64(ends) != uint64(size) {
+		return fmt.Errorf("%w: its directory is too long, or not at its place", ErrMalformed)
 	}
 	return nil
 }

@@ -168,19 +168,22 @@ func TestMalformed(t *testing.T) {
 	}
 	bomb := bytes.Clone(text)
 	binary.LittleEndian.PutUint32(bomb[len(bomb)-10:], 1<<30)
+	short := bytes.Clone(text)
+	binary.LittleEndian.PutUint32(short[len(short)-10:], 100)
 	for name, tc := range map[string]struct {
 		text []byte
 		want error
 		opts []archive.Option
 	}{
-		"nothing":          {nil, archive.ErrMalformed, nil},
-		"text":             {[]byte("hello, this is no archive at all"), archive.ErrMalformed, nil},
-		"cut off":          {text[:len(text)/2], archive.ErrMalformed, nil},
-		"one byte less":    {text[:len(text)-1], archive.ErrMalformed, nil},
-		"a huge directory": {bomb, archive.ErrMalformed, nil},
-		"version":          {forge(func(f *forgery) { f.manifest.Format = 2 }), archive.ErrVersion, nil},
-		"another manifest": {forge(func(f *forgery) { f.honest, f.manifest.Tables[0].Rows = true, 99 }), archive.ErrChecksum, nil},
-		"another row":      {forge(func(f *forgery) { f.honest = true; f.row("labels", `[1,"x"]`) }), archive.ErrMalformed, nil},
+		"nothing":                         {nil, archive.ErrMalformed, nil},
+		"text":                            {[]byte("hello, this is no archive at all"), archive.ErrMalformed, nil},
+		"cut off":                         {text[:len(text)/2], archive.ErrMalformed, nil},
+		"one byte less":                   {text[:len(text)-1], archive.ErrMalformed, nil},
+		"a huge directory":                {bomb, archive.ErrMalformed, nil},
+		"a directory longer than it says": {short, archive.ErrMalformed, nil},
+		"version":                         {forge(func(f *forgery) { f.manifest.Format = 2 }), archive.ErrVersion, nil},
+		"another manifest":                {forge(func(f *forgery) { f.honest, f.manifest.Tables[0].Rows = true, 99 }), archive.ErrChecksum, nil},
+		"another row":                     {forge(func(f *forgery) { f.honest = true; f.row("labels", `[1,"x"]`) }), archive.ErrMalformed, nil},
 		"another value": {forge(func(f *forgery) {
 			f.honest = true
 			f.files["tables/labels.jsonl"] = strings.Replace(f.files["tables/labels.jsonl"], "red", "RED", 1)
