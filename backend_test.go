@@ -107,7 +107,7 @@ func onEach(t *testing.T, test func(t *testing.T, b backend)) {
 // onAll runs a test also where the database holds tenants.
 func onAll(t *testing.T, test func(t *testing.T, b backend)) {
 	onEach(t, test)
-	for _, b := range confining {
+	for _, b := range append(confining[:len(confining):len(confining)], mixed...) {
 		t.Run(b.name, func(t *testing.T) { test(t, b) })
 	}
 }

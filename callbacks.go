@@ -1,6 +1,7 @@
 package tenancy
 
 import (
+	"context"
 	"fmt"
 
 	"gorm.io/gorm"
@@ -124,7 +125,7 @@ func (p *Plugin) confine(db *gorm.DB, op string, t target) error {
 			return err
 		}
 		p.reportBypass(stmt.Context, a, op, stmt.Table)
-		return p.reachable(a)
+		return p.reachable(stmt.Context, a)
 	case modeNone:
 		p.centralise(stmt, t)
 	}
@@ -138,10 +139,12 @@ func (p *Plugin) confine(db *gorm.DB, op string, t target) error {
 		return err
 	}
 	w.updating = op == opUpdate
-	if w.siloed {
+	if w.siloed || w.apart {
 		if err := p.together(db, t); err != nil {
 			return err
 		}
+	}
+	if w.siloed {
 		if op == opDelete {
 			w.completeKeys(t.model)
 		}
@@ -167,7 +170,7 @@ func (p *Plugin) permit(db *gorm.DB, a *access) error {
 		_, err := p.strategy.Route(db.Statement.Context, a.id)
 		return err
 	case modeSeveral:
-		return p.reachable(a)
+		return p.reachable(db.Statement.Context, a)
 	}
 	if db.DryRun {
 		return nil
@@ -183,11 +186,29 @@ func (p *Plugin) centralise(stmt *gorm.Statement, t target) {
 }
 
 // reachable refuses a statement over all or several tenants where they share no table.
-func (p *Plugin) reachable(a *access) error {
+func (p *Plugin) reachable(ctx context.Context, a *access) error {
+	if p.isolation.Mixed && a.mode == modeSeveral {
+		return p.sharing(ctx, a)
+	}
 	if !p.isolation.Siloed || (a.mode != modeBypass && a.mode != modeSeveral) {
 		return nil
 	}
 	return fmt.Errorf("%w: each tenant has tables of its own; run the statement once for each, with tenancy.ForTenant", ErrUnconfined)
+}
+
+// sharing refuses a statement over several tenants of whom one has tables of its own.
+func (p *Plugin) sharing(ctx context.Context, a *access) error {
+	for _, one := range a.several {
+		route, err := p.strategy.Route(ctx, one.id)
+		if err != nil {
+			return err
+		}
+		if !route.Shared {
+			return fmt.Errorf("%w: one of the tenants has tables of its own; run the statement once for each, with tenancy.ForTenant",
+				ErrUnconfined)
+		}
+	}
+	return nil
 }
 
 // refuse ends a statement: the error is recorded, and the SQL is replaced by one that cannot be sent, because Row()

@@ -26,7 +26,9 @@ type confinement struct {
 	kind     string // "rls" or "schema"
 	strategy func(dsn string) tenancy.Strategy
 	names    func(dsn string) naming.Namer
-	silos    *silos // where each tenant has tables of its own
+	silos    *silos                // where each tenant has tables of its own
+	differs  map[string]difference // by group and route, for this backend alone
+	apart    func(e *env) string   // everything in b's own place, where a's tables are shared
 }
 
 func (c confinement) strategyOf(dsn string) tenancy.Strategy {
@@ -135,13 +137,21 @@ const (
 )
 
 var (
-	notOfAll  = map[string]difference{"schema": {why: noneOfAll, refused: tenancy.ErrUnconfined}}
+	notOfAll = differsEach(difference{why: noneOfAll, refused: tenancy.ErrUnconfined}, "schema")
+	notOfTwo = differsEach(difference{why: "one of the tenants has tables of its own", refused: tenancy.ErrUnconfined}, "schema", "hybrid")
+	// Where central tables stand in another database for some tenant, they do for all.
+	apart = differsEach(difference{
+		why: "statements on central tables have no part in a tenant's transaction", refused: tenancy.ErrTenantMismatch,
+	}, "sqlite-hybrid")
+	outOfReach = differsEach(difference{
+		why: "statements without a tenant go where no owned table is in reach", refused: errAny,
+	}, "postgres-hybrid")
 	noCentral = map[string]difference{"mariadb-schema": {
 		why: "MySQL has no search path: the text has to name the central tables' database", refused: errAny,
 	}}
 	ofNobody = differsEach(difference{
 		why: "a connection that the database confines asks for whom a transaction begins", refused: tenancy.ErrNoTenant,
-	}, "rls", "schema")
+	}, "rls", "schema", "hybrid")
 )
 
 func differsEach(d difference, keys ...string) map[string]difference {

@@ -15,7 +15,8 @@ type access struct {
 
 	several []*access // of modeSeveral
 
-	origin *access // of a statement on central tables: what its context was before (see Plugin.place)
+	central bool    // of a Bypass that changes central tables
+	origin  *access // of a statement on central tables: what its context was before (see Plugin.place)
 }
 
 type mode uint8
@@ -88,7 +89,7 @@ const (
 // [ErrNoTenant]. Safe for concurrent use.
 func ReachOf(ctx context.Context) (Reach, ID, error) {
 	switch a := accessOf(ctx); {
-	case a.origin != nil:
+	case a.origin != nil, a.central:
 		return ReachCentral, "", nil
 	case a.mode == modeTenant, a.mode == modeInternal && a.id != "":
 		return ReachTenant, a.id, nil
@@ -118,6 +119,13 @@ func Bypass(ctx context.Context, reason string) context.Context {
 		a = &access{err: errBypassReason}
 	}
 	return context.WithValue(ctx, contextKey{}, a)
+}
+
+// BypassReason returns the reason of a [Bypass] context, for logs and traces. ok is false for every other context.
+// Safe for concurrent use.
+func BypassReason(ctx context.Context) (reason string, ok bool) {
+	a := accessOf(ctx)
+	return a.reason, a.mode == modeBypass
 }
 
 var errBypassReason = fmt.Errorf("tenancy: Bypass needs a reason")

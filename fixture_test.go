@@ -300,6 +300,9 @@ func (e *env) dumpB() string {
 	}
 	fmt.Fprintf(&b, "links: %s\n", e.query("SELECT * FROM user_languages WHERE user_id IN (3,4) OR language_id IN (3,4) ORDER BY 1,2"))
 	fmt.Fprintf(&b, "tags: %s\n", e.query("SELECT * FROM user_tags WHERE user_id IN (3,4) ORDER BY 1,2"))
+	if e.apart != nil {
+		b.WriteString(e.apart(e))
+	}
 	return b.String()
 }
 

@@ -3,6 +3,7 @@ package tenancy
 import (
 	"errors"
 	"fmt"
+	"reflect"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
@@ -29,6 +30,9 @@ func (p *Plugin) separate(db *gorm.DB) {
 }
 
 const migratingKey = "tenancy:migrating"
+
+// Unwrap returns the application's dialector.
+func (d siloedDialector) Unwrap() gorm.Dialector { return d.Dialector }
 
 // Migrator is called by GORM.
 func (d siloedDialector) Migrator(db *gorm.DB) gorm.Migrator {
@@ -108,12 +112,43 @@ func (m siloedMigrator) AutoMigrate(models ...any) error {
 		}
 		return fmt.Errorf("%w: each tenant has its own table of %T; name a tenant with tenancy.WithTenant", ErrUnconfined, v)
 	}
-	db := unprepared(m.db).Set(migratingKey, true).Session(&gorm.Session{})
-	err := m.dialector.Dialector.Migrator(db).AutoMigrate(models...)
+	err := m.autoMigrate(models)
 	if prepared, ok := m.db.ConnPool.(*gorm.PreparedStmtDB); ok {
 		prepared.Reset() // as the drivers do when a table changes
 	}
 	return err
+}
+
+// autoMigrate migrates central models first, and where their statements go, when all tenants' tables are reached from here:
+// owned ones refer to them.
+func (m siloedMigrator) autoMigrate(models []any) error {
+	named := map[reflect.Type]bool{}
+	var central, owned []any
+	for _, v := range models {
+		s, err := parse(m.db, v)
+		if err == nil {
+			named[s.ModelType] = true
+		}
+		if err == nil && m.dialector.plugin.modelOf(m.db, s).kind == kindCentral {
+			central = append(central, v)
+			continue
+		}
+		owned = append(owned, v)
+	}
+	db := unprepared(m.db).Set(migratingKey, named).Session(&gorm.Session{})
+	_, within := m.db.Statement.ConnPool.(gorm.TxCommitter)
+	a := accessOf(m.db.Statement.Context)
+	if within || a.mode != modeBypass || !m.dialector.plugin.isolation.Mixed || len(central) == 0 {
+		return m.dialector.Dialector.Migrator(db).AutoMigrate(models...)
+	}
+	beside := *a
+	beside.central = true
+	apart := db.WithContext(&placed{m.db.Statement.Context, &beside}).Session(&gorm.Session{})
+	if err := m.dialector.Dialector.Migrator(apart).AutoMigrate(central...); err != nil {
+		return err
+	}
+	db = db.Set(migratingKey, map[reflect.Type]bool{}).Session(&gorm.Session{}) // those of central ones are done
+	return m.dialector.Dialector.Migrator(db).AutoMigrate(owned...)
 }
 
 // ColumnTypes reads the columns without a prepared statement.
@@ -121,7 +156,8 @@ func (m siloedMigrator) ColumnTypes(v any) ([]gorm.ColumnType, error) {
 	return m.dialector.Dialector.Migrator(unprepared(m.db)).ColumnTypes(v)
 }
 
-// elsewhere reports whether a model's table is not among those the context migrates: a tenant's, or else the central ones.
+// elsewhere reports whether a model's table is not among those the context migrates: those of a tenant with tables of its
+// own, or else the central ones, beside which shared tables stand.
 func (m siloedMigrator) elsewhere(v any) bool {
 	s, err := parse(m.db, v)
 	if err != nil {
@@ -131,7 +167,31 @@ func (m siloedMigrator) elsewhere(v any) bool {
 	if known.kind == kindUndeclared {
 		return false
 	}
+	if !m.separates() {
+		return !known.confined() && !m.names(s)
+	}
 	return known.confined() != (accessOf(m.db.Statement.Context).mode == modeTenant)
+}
+
+// names reports whether AutoMigrate was given a model by the application. Beside shared tables central ones are made when
+// they are named: they may stand elsewhere.
+func (m siloedMigrator) names(s *schema.Schema) bool {
+	named, ok := m.db.Get(migratingKey)
+	return !ok || named.(map[reflect.Type]bool)[s.ModelType]
+}
+
+// separates reports whether owned and central tables stand apart where the context leads.
+func (m siloedMigrator) separates() bool {
+	p, ctx := m.dialector.plugin, m.db.Statement.Context
+	if !p.isolation.Mixed {
+		return true
+	}
+	a := accessOf(ctx)
+	if a.mode != modeTenant {
+		return false
+	}
+	route, err := p.strategy.Route(ctx, a.id)
+	return err == nil && !route.Shared
 }
 
 // BuildIndexOptions is called by GORM's own migrators.

@@ -17,7 +17,7 @@ func (m siloedMigrator) CreateTable(models ...any) error {
 
 func (m siloedMigrator) createTable(v any) error {
 	s, err := parse(m.db, v)
-	if err != nil || !m.dialector.plugin.isolation.CentralApart || !m.pointsAway(s) {
+	if err != nil || !m.apart() || !m.pointsAway(s) {
 		return m.Migrator.CreateTable(v)
 	}
 	db := m.db.Session(&gorm.Session{})
@@ -55,16 +55,21 @@ func (m siloedMigrator) pointsAway(s *schema.Schema) bool {
 	return false
 }
 
+// apart reports whether no foreign key can lead from owned tables to central ones, or back.
+func (m siloedMigrator) apart() bool {
+	return m.dialector.plugin.isolation.CentralApart && m.separates()
+}
+
 // away reports whether the two sides of a relation stand in different databases.
 func (m siloedMigrator) away(rel *schema.Relationship) bool {
 	p := m.dialector.plugin
-	return p.isolation.CentralApart && p.modelOf(m.db, rel.Schema).confined() != p.modelOf(m.db, rel.FieldSchema).confined()
+	return m.apart() && p.modelOf(m.db, rel.Schema).confined() != p.modelOf(m.db, rel.FieldSchema).confined()
 }
 
 // keyAway reports whether a constraint is a foreign key into another database.
 func (m siloedMigrator) keyAway(v any, name string) bool {
 	s, err := parse(m.db, v)
-	if err != nil || !m.dialector.plugin.isolation.CentralApart {
+	if err != nil || !m.apart() {
 		return false
 	}
 	for _, rel := range s.Relationships.Relations {

@@ -1,6 +1,8 @@
 package tenancy
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -21,11 +23,14 @@ type OwnedTable struct {
 	// Links are the references through which a join table without a tenant column is owned: its rows belong to the tenant
 	// of the rows they link. Empty for other tables.
 	Links []OwnedLink
+	// References are the foreign keys that the model holds to owned tables, without polymorphic ones, as GORM knows them: the
+	// database may have a constraint for them or not. Empty for join tables without a tenant column, which have Links.
+	References []OwnedLink
 }
 
-// OwnedLink is a foreign key of a join table to an owned table.
+// OwnedLink is a foreign key to an owned table.
 type OwnedLink struct {
-	// Columns of the join table refer, in this order, to References.
+	// Columns of the table refer, in this order, to References.
 	Columns []string
 	// References are columns of Table.
 	References []string
@@ -41,12 +46,70 @@ func (p *Plugin) OwnedTables() []OwnedTable {
 	for _, m := range p.known(func(m *model) bool { return m.kind == kindOwned || m.kind == kindLink }) {
 		t := OwnedTable{Name: m.table, Schema: m.schema, Column: m.column, Field: m.field}
 		for _, side := range m.sides {
-			t.Links = append(t.Links, OwnedLink{Columns: names(side.child), References: names(side.parent), Table: side.target.Table})
+			t.Links = append(t.Links, side.link())
 		}
+		t.References = p.ownedReferences(m)
 		tables = append(tables, t)
 	}
 	return tables
 }
+
+// ownedReferences lists what the model refers to and is owned.
+func (p *Plugin) ownedReferences(m *model) (links []OwnedLink) {
+	if m.kind == kindLink {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, r := range p.refs[m.schema.ModelType] {
+		target, ok := p.tables.Load(tableKey(r.target.Table))
+		if ok && target.(*model).kind == kindOwned && r.typeOf == nil {
+			links = append(links, r.link())
+		}
+	}
+	return links
+}
+
+func (r reference) link() OwnedLink {
+	return OwnedLink{Columns: names(r.child), References: names(r.parent), Table: r.target.Table}
+}
+
+// ColumnChange says which value a tenant column holds for a tenant, and which for another.
+type ColumnChange struct {
+	// Table is the table as the model names it.
+	Table string
+	// Column is its tenant column.
+	Column string
+	// From and To are the values that the column has for the two tenants, for a statement's arguments.
+	From, To any
+}
+
+// ColumnChanges lists the tenant columns of owned tables and what has to change in them when a tenant, or a copy of it, gets
+// another id, for strategies that are a [Renamer] or a [Cloner]. It fails with [ErrUnknownTenant] for an id that cannot be a
+// value of one of them, and with [ErrInvalidID]. Safe for concurrent use.
+func (p *Plugin) ColumnChanges(from, to ID) ([]ColumnChange, error) {
+	was, is := accessOf(WithTenant(context.Background(), from)), accessOf(WithTenant(context.Background(), to))
+	if err := errors.Join(was.err, is.err); err != nil {
+		return nil, err
+	}
+	var changes []ColumnChange
+	for _, m := range p.known(func(m *model) bool { return m.kind == kindOwned && m.column != "" }) {
+		c := ColumnChange{Table: m.table, Column: m.column}
+		var err error
+		if c.From, err = m.value(was); err != nil {
+			return nil, err
+		}
+		if c.To, err = m.value(is); err != nil {
+			return nil, err
+		}
+		changes = append(changes, c)
+	}
+	return changes, nil
+}
+
+// ChecksReferences reports whether the plugin looks whose row a reference points at before it is written: false with
+// [WithoutReferenceChecks]. Safe for concurrent use.
+func (p *Plugin) ChecksReferences() bool { return !p.config.skipReferences }
 
 // CentralTables lists the names of the tables declared central, and with [AllowUndeclared] of those that GORM has seen and
 // nobody declared. Safe for concurrent use.

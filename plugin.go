@@ -163,7 +163,7 @@ func (p *Plugin) attach(db *gorm.DB) error {
 	if err := p.strategy.Attach(db); err != nil {
 		return fmt.Errorf("tenancy: attach the %s strategy: %w", p.strategy.Name(), err)
 	}
-	if p.isolation.Siloed {
+	if p.isolation.Siloed || p.isolation.Mixed {
 		p.separate(db)
 	}
 	p.guardOnDuplicateKey(db)

@@ -214,10 +214,26 @@ func (d *deferred) resolved(db *gorm.DB, a *access) any {
 		return currentOf(db, a)
 	}
 	v, err := d.model.value(a)
+	if err == nil && a.origin != nil {
+		err = d.model.beside(db, a)
+	}
 	if err != nil {
 		return &poison{err: err}
 	}
 	return v
+}
+
+// beside refuses a sub-query on an owned table within a statement on a central one, where the tenant's table is elsewhere and
+// others share one of the name.
+func (m *model) beside(db *gorm.DB, a *access) error {
+	if !m.plugin.isolation.Mixed {
+		return nil
+	}
+	route, err := m.plugin.strategy.Route(db.Statement.Context, a.id)
+	if err == nil && !route.Shared {
+		return apart(m.table)
+	}
+	return err
 }
 
 // poison is a bind value no driver accepts: it carries a refusal to callers that look only at the statement.

@@ -44,7 +44,7 @@ func (p *Plugin) guardRaw(db *gorm.DB) error {
 	if err != nil {
 		return err
 	}
-	if w.siloed && w.confined {
+	if w.apart && w.confined {
 		if ok && verb == "" {
 			if err := p.redefines(text, f); err != nil {
 				return err

@@ -27,6 +27,10 @@ var migratorRoutes = []route{
 			why:  "owned tables are where a tenant is",
 			want: "false false false false false true true true false true false false false false false",
 		},
+		"postgres-hybrid": {
+			why:  "owned tables are where a tenant is, and under Bypass where they are shared",
+			want: "false false false false false true true true false true true true true false true",
+		},
 	}},
 	{name: "CurrentDatabase GetTables", do: func(e *env) error {
 		_ = e.a.Migrator().CurrentDatabase() // its name differs from one engine to the other

@@ -34,7 +34,7 @@ func (p *Plugin) stampRows(db *gorm.DB) error {
 	}
 	if a.mode == modeBypass {
 		p.reportBypass(stmt.Context, a, opCreate, stmt.Table)
-		if err := p.reachable(a); err != nil {
+		if err := p.reachable(stmt.Context, a); err != nil {
 			return err
 		}
 	} else if err := p.permitCreate(db, a); err != nil {
@@ -60,7 +60,7 @@ func (p *Plugin) permitCreate(db *gorm.DB, a *access) error {
 		_, err := p.strategy.Route(db.Statement.Context, a.id)
 		return err
 	case modeSeveral:
-		return p.reachable(a)
+		return p.reachable(db.Statement.Context, a)
 	}
 	return a.noTenant()
 }

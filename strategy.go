@@ -21,6 +21,10 @@ type Isolation struct {
 	// Siloed reports that tenants never share a table: owned models need no tenant column, only to be declared with
 	// [OwnedModels].
 	Siloed bool
+	// Mixed reports that some tenants share tables and others have tables of their own, which [Route.Shared] tells. All have the
+	// tenant column and the predicate. Statements
+	// under [Bypass] reach the shared tables only, and those for several tenants (see [ForTenants]) only tenants in them.
+	Mixed bool
 	// Connections reports that the strategy confines connections, which refuse a context that says for whom it is not. The
 	// plugin then runs statements on central tables, which need no tenant, under [Central].
 	Connections bool
@@ -28,9 +32,13 @@ type Isolation struct {
 	// then goes there, also inside a tenant: [ReachOf] its context is [ReachCentral]. A join of both kinds is refused with
 	// [ErrUnconfined], and migrations make no foreign key from one to the other. It needs Connections.
 	CentralApart bool
+	// Sessions reports that what confines a connection stays on it after the transaction. That is wrong behind a pooler that
+	// gives each transaction another connection of the server (PgBouncer, pgcat, Supavisor in transaction mode).
+	Sessions bool
 }
 
-// Isolator is an optional power of a [Strategy] that does more than share tables. It is asked once, by [New].
+// Isolator is an optional power of a [Strategy] that does more than share tables. [New] asks it once, and package doctor
+// after db.Use.
 type Isolator interface {
 	Isolation() Isolation
 }
@@ -49,8 +57,9 @@ type Strategy interface {
 }
 
 // Verifier is an optional power of a [Strategy]: a check of the database at start-up. The plugin calls it for every
-// *gorm.DB it is used on, after Attach and after reading the declared models (see [Plugin.OwnedTables]). An error makes
-// db.Use fail; it names the table or the role that is wrong and the call that mends it.
+// *gorm.DB it is used on, after Attach and after reading the declared models (see [Plugin.OwnedTables]), and package doctor
+// whenever it is asked. An error makes db.Use fail; it names the table or the role that is wrong and the call that mends it,
+// best in a [Defect] for each.
 type Verifier interface {
 	Verify(db *gorm.DB, p *Plugin) error
 }
@@ -81,6 +90,6 @@ type Renamer interface {
 // Cloner is an optional power of a [Provisioner]: it provisions a tenant with a copy of another tenant's rows.
 type Cloner interface {
 	// Clone makes the place of to and fills it with the rows of from, which stay as they are. It is idempotent: after a
-	// crash half way, calling it again finishes the work.
+	// crash half way, calling it again finishes the work. [ErrUnsupported] says that nothing was made.
 	Clone(ctx context.Context, from, to ID) error
 }

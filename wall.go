@@ -18,7 +18,8 @@ type wall struct {
 	access *access
 
 	updating bool // rows that exist, of which the statement shows only the changes
-	siloed   bool // the tenant shares no table: only the tenant column, if there is one, is looked after
+	siloed   bool // tenants share no table: only the tenant column, if there is one, is looked after
+	apart    bool // the tenant shares no table
 	confined bool // the database holds whatever the text names
 }
 
@@ -33,7 +34,13 @@ func (p *Plugin) newWall(db *gorm.DB, a *access) (wall, error) {
 	if err != nil { // a statement on central tables goes on, and is judged as if nothing else held it
 		return w, err
 	}
-	w.siloed, w.confined = !route.Shared, route.Confined
+	// Where others share tables the predicate holds for all: one code means one thing, and rows of another tenant that got
+	// into the wrong place stay out of sight.
+	w.apart, w.confined = !route.Shared, route.Confined
+	w.siloed = w.apart && !p.isolation.Mixed
+	if a.origin != nil && p.isolation.Mixed { // it is sent to the central database, where others share tables
+		w.confined = false
+	}
 	return w, nil
 }
 

@@ -25,6 +25,7 @@ type Catalog struct {
 	bases       []string // with a dot in front
 	grace       time.Duration
 	repairAfter time.Duration
+	lag         time.Duration
 	now         func() time.Time
 }
 
@@ -87,18 +88,28 @@ func TTL(d time.Duration) Option { return func(c *config) { c.ttl = d } }
 // StoreTimeout bounds a look-up in the store. Default 2 seconds.
 func StoreTimeout(d time.Duration) Option { return func(c *config) { c.timeout = d } }
 
+// Lag is how long [Catalog.Relocate] waits, after it has taken a tenant out of service, for other processes to notice and
+// for what they have under way to end. It must not be shorter than their TTL, for which they serve what they know when they
+// cannot reach the store. Zero is for a single process. The default is the TTL of this catalog and 10 seconds more.
+func Lag(d time.Duration) Option { return func(c *config) { c.lag = d } }
+
 // Clock sets where the time comes from, for tests. Default time.Now.
 func Clock(now func() time.Time) Option { return func(c *config) { c.now = now } }
+
+const unset time.Duration = -1
 
 // New returns a catalog over a store. It fails if an option is out of range.
 func New(store Store, opts ...Option) (*Catalog, error) {
 	c := config{size: 10_000, ttl: time.Minute, poll: time.Second, timeout: 2 * time.Second}
-	c.grace, c.repairAfter, c.now = 30*24*time.Hour, 10*time.Minute, time.Now
+	c.grace, c.repairAfter, c.lag, c.now = 30*24*time.Hour, 10*time.Minute, unset, time.Now
 	for _, opt := range opts {
 		opt(&c)
 	}
 	if err := c.validate(store); err != nil {
 		return nil, err
+	}
+	if c.lag == unset {
+		c.lag = c.ttl + 10*time.Second
 	}
 	catalog := c.Catalog
 	catalog.store = store
@@ -127,8 +138,8 @@ func (c *config) validate(store Store) error {
 		return errors.New("catalog: CacheSize must be positive")
 	case c.poll <= 0, c.ttl < c.poll, c.timeout <= 0:
 		return errors.New("catalog: Poll and StoreTimeout must be positive, and TTL not shorter than Poll")
-	case c.grace < 0, c.repairAfter < 0:
-		return errors.New("catalog: Grace and RepairAfter must not be negative")
+	case c.grace < 0, c.repairAfter < 0, c.lag < unset:
+		return errors.New("catalog: Grace, RepairAfter and Lag must not be negative")
 	case c.now == nil:
 		return errors.New("catalog: Clock is nil")
 	}
@@ -164,6 +175,23 @@ func (c *Catalog) TenantOf(ctx context.Context, domain string) (tenancy.ID, erro
 	return c.cache.owner(ctx, name)
 }
 
+// Place returns Strategy and Place of a tenant in whatever state, from the cache: it is the hybrid.Lookup of
+// strategies/hybrid. It fails with tenancy.ErrUnknownTenant, for purged tenants too, with [ErrUnavailable], and, beside both
+// names, with tenancy.ErrTenantMaintenance while the tenant is relocated. Suspended tenants have a place: who may be served
+// is the middleware's question (see [Catalog.Lookup]).
+func (c *Catalog) Place(ctx context.Context, id tenancy.ID) (strategy, place string, err error) {
+	t, err := c.cache.tenant(ctx, id)
+	switch {
+	case err != nil:
+		return "", "", err
+	case t.State == Purged:
+		return "", "", tenancy.ErrUnknownTenant
+	case t.Step == StepRelocate:
+		err = tenancy.ErrTenantMaintenance
+	}
+	return t.Strategy, t.Place, err
+}
+
 // Find returns a tenant in whatever state, from the cache: for handlers that want its name or plan. It fails with
 // tenancy.ErrUnknownTenant or [ErrUnavailable].
 func (c *Catalog) Find(ctx context.Context, id tenancy.ID) (Tenant, error) {
@@ -179,7 +207,8 @@ const attempts = 10
 
 // Update changes a record: edit is given the current one and changes Name, Domains, Strategy, Place, Version or Metadata.
 // Other fields keep their values. It is called again when somebody else changed the record meanwhile; its error ends
-// Update. A purged tenant cannot be changed ([ErrTransition]). It returns the saved record.
+// Update. A tenant that is purged or being relocated cannot be changed ([ErrTransition]). Changing Strategy or Place moves no
+// rows: see [Catalog.Relocate]. It returns the saved record.
 func (c *Catalog) Update(ctx context.Context, id tenancy.ID, edit func(*Tenant) error) (Tenant, error) {
 	var err error
 	for range attempts {
@@ -187,7 +216,7 @@ func (c *Catalog) Update(ctx context.Context, id tenancy.ID, edit func(*Tenant) 
 		if t, err = c.store.Get(ctx, id); err != nil {
 			return Tenant{}, err
 		}
-		if t.State == Purged || t.State == Purging {
+		if t.State == Purged || t.State == Purging || t.Step == StepRelocate {
 			return t, &TransitionError{"update", t.State}
 		}
 		edited := t

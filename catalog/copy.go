@@ -25,8 +25,10 @@ func CopyWith(copier Copier) Option { return func(c *config) { c.copier = copier
 // clone makes the place of a new tenant and fills it. A copier replaces rows, so that it can be called again; that the
 // first call met none is saved before it.
 func (c *Catalog) clone(ctx context.Context, t *Tenant) error {
-	if c.cloner != nil {
-		return c.cloner.Clone(ctx, t.Peer, t.ID)
+	if c.cloner != nil && t.Step == StepClone {
+		if err := c.cloner.Clone(ctx, t.Peer, t.ID); c.copier == nil || !errors.Is(err, tenancy.ErrUnsupported) {
+			return err
+		}
 	}
 	if c.copier == nil {
 		return errNoCloner

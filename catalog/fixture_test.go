@@ -232,6 +232,7 @@ func (w *world) process(f *fuse, opts ...catalog.Option) *catalog.Catalog {
 		}{s, s}))
 	}
 	c, err := catalog.New(mortal{w.store, f}, append([]catalog.Option{
+		catalog.Lag(0),
 		catalog.Strategy(s), catalog.Clock(w.clock.Now), catalog.RepairAfter(0), catalog.TTL(10 * time.Second),
 		catalog.Seed(func(ctx context.Context, _ catalog.Tenant) error {
 			return f.do(func() error { return w.places.insert(ctx, "seed") })
@@ -253,7 +254,7 @@ func (w *world) records() string {
 	for t, err := range w.store.List(context.Background(), catalog.Filter{}) {
 		must(w, err)
 		fmt.Fprintf(&b, "%s %s", t.ID, t.State)
-		for _, s := range []string{string(t.Step), string(t.Previous), string(t.Peer), t.Name, strings.Join(t.Domains, ",")} {
+		for _, s := range []string{string(t.Step), string(t.Previous), string(t.Peer), t.Name, t.Strategy, t.Place, strings.Join(t.Domains, ",")} {
 			if s != "" {
 				fmt.Fprintf(&b, " %q", s)
 			}

@@ -23,8 +23,9 @@ func (c *Catalog) Create(ctx context.Context, t Tenant) (Tenant, error) {
 }
 
 // Clone makes a new tenant as Create does, with a copy of the rows of another one. It fails with tenancy.ErrUnsupported if
-// the strategy is no tenancy.Cloner and there is no [CopyWith], with [ErrTransition] if the source is not active, suspended or
-// in maintenance, and with [ErrOccupied] if rows of the new id are there already; nothing is left then.
+// the strategy is no tenancy.Cloner, or cannot on this database, and there is no [CopyWith]; with [ErrTransition] if the
+// source is not active, suspended or in maintenance; and with [ErrOccupied] if rows of the new id are there already.
+// Nothing is left then.
 func (c *Catalog) Clone(ctx context.Context, from tenancy.ID, t Tenant) (Tenant, error) {
 	if c.cloner == nil && c.copier == nil {
 		return Tenant{}, errNoCloner
@@ -208,9 +209,9 @@ func (c *Catalog) intend(ctx context.Context, t *Tenant, step Step, prepare func
 }
 
 // allowed reports whether a tenant may begin a step. One that is half way between two ids may not be purged: both are of
-// one place.
+// one place. One whose rows are being copied stays in maintenance until they are.
 func allowed(t *Tenant, step Step) error {
-	if slices.Contains(transitionOf(step).from, t.State) && !moving(t) {
+	if slices.Contains(transitionOf(step).from, t.State) && !moving(t) && t.Step != StepRelocate {
 		return nil
 	}
 	return &TransitionError{step, t.State}
@@ -227,10 +228,16 @@ func (c *Catalog) finish(ctx context.Context, t Tenant) (Tenant, error) {
 		return c.finishMove(ctx, t)
 	}
 	step := t.Step
+	if step == StepRelocate { // its end is to stay where it was
+		return c.settle(ctx, t)
+	}
 	if step == stepCopy {
 		step = StepClone
 	}
 	if err := c.work(ctx, &t); err != nil {
+		if t.Step == StepClone && c.copier == nil && errors.Is(err, tenancy.ErrUnsupported) { // nothing was made
+			return Tenant{}, errors.Join(err, c.remove(ctx, t))
+		}
 		return t, fmt.Errorf("%w: %w", ErrPending, err)
 	}
 	if err := c.after(ctx, Event{Step: step, Tenant: t}); err != nil {

@@ -39,6 +39,8 @@ func take(c *catalog.Catalog, step catalog.Step) (catalog.Tenant, error) {
 		return c.Undelete(ctx, "acme")
 	case catalog.StepPurge:
 		return c.PurgeNow(ctx, "acme")
+	case catalog.StepRelocate:
+		return c.Relocate(ctx, "acme", "elsewhere", "", func(context.Context) error { return nil })
 	case catalog.StepFill:
 		n, err := c.Fill(ctx, 1)
 		return catalog.Tenant{State: catalog.Ready, Name: fmt.Sprint(n)}, err
@@ -61,6 +63,7 @@ func TestTransitions(t *testing.T) {
 		catalog.StepDelete:   "   -         -        deleting     deleting     deleting    -        =            -       -     ",
 		catalog.StepUndelete: "   -         -        -            -            -           -        active       -       -     ",
 		catalog.StepPurge:    "   purged    purged   -            -            -           -        purged       -       =     ",
+		catalog.StepRelocate: "   -         -        active       suspended    maintenance -        -            -       -     ",
 		catalog.StepClaim:    "   active    active   active       active       active      active   active       active  active",
 		catalog.StepFill:     "   ready     ready    ready        ready        ready       ready    ready        ready   ready ",
 	}

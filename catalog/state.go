@@ -49,6 +49,7 @@ const (
 	StepDelete   Step = "delete"
 	StepUndelete Step = "undelete"
 	StepPurge    Step = "purge"
+	StepRelocate Step = "relocate"
 
 	// stepRevert takes a tenant back to its old id when its place could not be renamed. Hooks are not asked.
 	stepRevert Step = "revert"
@@ -60,7 +61,7 @@ const (
 func Steps() []Step {
 	return []Step{
 		StepCreate, StepClone, StepFill, StepClaim, StepRename, StepSuspend, StepMaintain, StepResume, StepDelete,
-		StepUndelete, StepPurge,
+		StepUndelete, StepPurge, StepRelocate,
 	}
 }
 
@@ -93,6 +94,8 @@ func transitionOf(s Step) transition {
 		return transition{from: []State{Active, Suspended, Maintenance, Deleting}, during: Deleting, final: Deleting}
 	case StepUndelete:
 		return transition{from: []State{Deleting}, during: Deleting}
+	case StepRelocate:
+		return transition{from: []State{Active, Suspended, Maintenance}, during: Maintenance}
 	case StepPurge:
 		return transition{from: []State{Creating, Ready, Deleting}, during: Purging, final: Purged}
 	}

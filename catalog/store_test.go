@@ -17,6 +17,7 @@ import (
 	"github.com/gorm-tenancy/tenancy/catalog"
 	"github.com/gorm-tenancy/tenancy/catalog/storetest"
 	"github.com/gorm-tenancy/tenancy/internal/servers"
+	"github.com/gorm-tenancy/tenancy/strategies/database"
 	"github.com/gorm-tenancy/tenancy/strategies/schema"
 	"github.com/gorm-tenancy/tenancy/strategies/shared"
 )
@@ -105,6 +106,17 @@ var stores = map[string]func(t *testing.T) catalog.Store{
 		name := server.Database(t)
 		return catalog.GORM(open(t, mysql.Open(server.DSN(servers.App, name)), schema.New(), mysqlNames{database: name}))
 	},
+	"sqlite database":   func(t *testing.T) catalog.Store { return catalog.GORM(open(t, sqliteFile(t), apart(), nil)) },
+	"postgres database": func(t *testing.T) catalog.Store { return catalog.GORM(open(t, postgresDatabase(t), apart(), nil)) },
+	"mariadb database": func(t *testing.T) catalog.Store {
+		server := servers.MariaDB(t)
+		return catalog.GORM(open(t, mysql.Open(server.DSN(servers.App, server.Database(t))), apart(), nil))
+	},
+}
+
+// apart gives each tenant a database, so that the catalog stands in another one. No tenant is ever asked for.
+func apart() *database.Strategy {
+	return database.New(func(context.Context, tenancy.ID) (gorm.Dialector, error) { return nil, tenancy.ErrUnknownTenant })
 }
 
 func TestStores(t *testing.T) {

@@ -53,7 +53,7 @@ func (r *Runner) apply(ctx context.Context, at place) error {
 // placeOf tells where the tenant's own versions are kept, and refuses what could leave the tenant.
 func (r *Runner) placeOf(ctx context.Context, tenant string, s Step) (place, error) {
 	at := place{dialect: r.db.Name(), owner: tenant, shared: true, tenant: tenant, step: s}
-	if r.central {
+	if r.central || r.together(tenant) {
 		return at, nil
 	}
 	route, err := r.plugin.Strategy().Route(ctx, tenancy.ID(tenant))
@@ -88,14 +88,14 @@ func (r *Runner) function(tenant string, s Step) *goose.GoFunc {
 }
 
 func (r *Runner) poolFor(tenant string, db *sql.DB) gorm.ConnPool {
-	if r.central {
+	if r.central || r.together(tenant) {
 		return db
 	}
 	return pinnedPool{pinned{db, tenancy.ID(tenant)}, db}
 }
 
 func (r *Runner) transactionFor(tenant string, tx *sql.Tx) gorm.ConnPool {
-	if r.central {
+	if r.central || r.together(tenant) {
 		return tx
 	}
 	return pinnedTx{pinned{tx, tenancy.ID(tenant)}, tx}

@@ -68,6 +68,9 @@ func (r *Runner) compare(ctx context.Context, ids []tenancy.ID, differences func
 	var workers errgroup.Group
 	workers.SetLimit(count)
 	for _, id := range f.all {
+		if r.together(string(id)) { // there is one set of them
+			continue
+		}
 		workers.Go(func() error {
 			if err := ctx.Err(); err != nil {
 				return err

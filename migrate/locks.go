@@ -20,6 +20,13 @@ type locker interface {
 	close(ctx context.Context)
 }
 
+// Sessions reports that tenants are held by locks of a database session, which do nothing behind a pooler in transaction
+// mode; see [Leases]. Safe for concurrent use.
+func (r *Runner) Sessions() bool {
+	kind := r.ledger.db.Name()
+	return r.config.lease == 0 && (kind == "postgres" || kind == "mysql")
+}
+
 // newLocker chooses what the ledger's database offers. A lock of the session ends with its connection, hence with the
 // process; a lease ends when it is not renewed.
 func (r *Runner) newLocker(ctx context.Context, owner string) (locker, error) {

@@ -105,6 +105,7 @@ func (r *Runner) Status(ctx context.Context, ids ...tenancy.ID) ([]Status, error
 
 // History returns the entries of one tenant, in the order of versions.
 func (r *Runner) History(ctx context.Context, id tenancy.ID) ([]Entry, error) {
+	id = r.keyOf(ctx, id)
 	entries, err := r.known(ctx, []tenancy.ID{id})
 	return entries[string(id)], err
 }
@@ -113,6 +114,7 @@ func (r *Runner) History(ctx context.Context, id tenancy.ID) ([]Entry, error) {
 // a request's tenant is looked up, and cache the answer with the tenant. A tenant whose step was changed is
 // [ErrChecksum]; one that a newer program has migrated is ready, as it has all this program knows.
 func (r *Runner) Ready(ctx context.Context, id tenancy.ID) error {
+	id = r.keyOf(ctx, id)
 	var h head
 	found := r.ledger.in(ctx).Where("tenant = ?", string(id)).Limit(1).Find(&h)
 	if found.Error == nil && h.Chain == r.chain.hash {

@@ -32,6 +32,11 @@ func List(ids ...tenancy.ID) Tenants {
 // centralKey stands for the central tables in the ledger. It is a reserved id: no tenant has it.
 const centralKey = "central"
 
+// SharedTables stands in the ledger, in plans and events for all tenants that share tables, where others have tables of
+// their own (see package hybrid): the shared tables are migrated once, as one more tenant and before all others, under
+// tenancy.Bypass. It is a reserved id: no tenant has it.
+const SharedTables tenancy.ID = "shared"
+
 // Runner brings tenants to the newest step. It is safe for concurrent use, and by several processes.
 type Runner struct {
 	db      *gorm.DB
@@ -84,7 +89,34 @@ func (r *Runner) context(ctx context.Context, tenant string) context.Context {
 	if r.central {
 		return tenancy.Bypass(ctx, "migrate the central tables")
 	}
+	if r.together(tenant) {
+		return tenancy.Bypass(ctx, "migrate the shared tables")
+	}
 	return r.config.within(tenancy.WithTenant(ctx, tenancy.ID(tenant)))
+}
+
+// mixed reports whether some tenants share tables and others have their own.
+func (r *Runner) mixed() bool {
+	if r.central {
+		return false
+	}
+	i, ok := r.plugin.Strategy().(tenancy.Isolator)
+	return ok && i.Isolation().Mixed
+}
+
+// together reports whether a key of the ledger stands for all tenants that share tables.
+func (r *Runner) together(tenant string) bool { return tenant == string(SharedTables) && r.mixed() }
+
+// keyOf returns whose steps are a tenant's. A tenant without a route has its own, which are refused when they are run.
+func (r *Runner) keyOf(ctx context.Context, id tenancy.ID) tenancy.ID {
+	if !r.mixed() || id == SharedTables {
+		return id
+	}
+	route, err := r.plugin.Strategy().Route(tenancy.WithTenant(ctx, id), id)
+	if err == nil && route.Shared {
+		return SharedTables
+	}
+	return id
 }
 
 // atomic reports whether a step is done as a whole or not at all.
@@ -96,7 +128,8 @@ type fleet struct {
 	all, behind []tenancy.ID // in the order of Tenants
 }
 
-// fleet compares the tenants with the ledger, by one query of the ledger. With ids it is those tenants only.
+// fleet compares the tenants with the ledger, by one query of the ledger. With ids it is those tenants only. Tenants that
+// share tables are one.
 func (r *Runner) fleet(ctx context.Context, ids []tenancy.ID) (fleet, error) {
 	heads, err := r.ledger.heads(ctx)
 	if err != nil {
@@ -107,6 +140,18 @@ func (r *Runner) fleet(ctx context.Context, ids []tenancy.ID) (fleet, error) {
 		wanted[id] = true
 	}
 	f := fleet{heads: heads}
+	add := func(id tenancy.ID) {
+		f.all = append(f.all, id)
+		if heads[string(id)].Chain != r.chain.hash {
+			f.behind = append(f.behind, id)
+		}
+	}
+	shared := false
+	if r.mixed() && (len(ids) == 0 || wanted[SharedTables]) { // also before the first tenant that shares them
+		shared = true
+		delete(wanted, SharedTables)
+		add(SharedTables)
+	}
 	for id, err := range r.tenants(ctx) {
 		if err != nil {
 			return fleet{}, fmt.Errorf("migrate: list the tenants: %w", err)
@@ -115,9 +160,12 @@ func (r *Runner) fleet(ctx context.Context, ids []tenancy.ID) (fleet, error) {
 			continue
 		}
 		delete(wanted, id)
-		f.all = append(f.all, id)
-		if heads[string(id)].Chain != r.chain.hash {
-			f.behind = append(f.behind, id)
+		key := r.keyOf(ctx, id)
+		if key != SharedTables || !r.mixed() {
+			add(id)
+		} else if !shared {
+			shared = true
+			add(key)
 		}
 	}
 	for id := range wanted {

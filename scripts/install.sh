@@ -26,6 +26,8 @@ PATH=$PATH:/usr/sbin:$(printf ':%s' /usr/lib/postgresql/*/bin)
 need postgres postgresql
 need pgbouncer pgbouncer
 need mariadbd mariadb-server
+need redis-server redis-server
+need nats-server nats-server
 
 [ ${#missing[@]} -eq 0 ] && exit 0
 echo "installing: ${missing[*]}"

@@ -14,16 +14,18 @@ func checked(c driver.Conn, s driver.Stmt, args []driver.NamedValue) ([]driver.N
 	}
 	check, kept := checker(c, s), args[:0]
 	for i := range args {
-		a := &args[i]
-		err := check(a)
+		a, err := &args[i], driver.ErrSkip
+		if check != nil {
+			err = check(a)
+		}
 		switch {
 		case err == nil:
-		case errors.Is(err, driver.ErrRemoveArgument):
-			continue
 		case errors.Is(err, driver.ErrSkip):
 			if a.Value, err = driver.DefaultParameterConverter.ConvertValue(a.Value); err != nil {
 				return nil, fmt.Errorf("tenantconn: argument %d: %w", a.Ordinal, err)
 			}
+		case errors.Is(err, driver.ErrRemoveArgument):
+			continue
 		default:
 			return nil, fmt.Errorf("tenantconn: argument %d: %w", a.Ordinal, err)
 		}
@@ -33,7 +35,7 @@ func checked(c driver.Conn, s driver.Stmt, args []driver.NamedValue) ([]driver.N
 	return kept, nil
 }
 
-// checker returns who judges arguments. driver.ErrSkip means the default.
+// checker returns who judges arguments, or nil for the default, which driver.ErrSkip means, too.
 func checker(c driver.Conn, s driver.Stmt) func(*driver.NamedValue) error {
 	if n, ok := s.(driver.NamedValueChecker); ok {
 		return n.CheckNamedValue
@@ -44,7 +46,7 @@ func checker(c driver.Conn, s driver.Stmt) func(*driver.NamedValue) error {
 	//lint:ignore SA1019 as database/sql does
 	converter, ok := s.(driver.ColumnConverter)
 	if !ok {
-		return func(*driver.NamedValue) error { return driver.ErrSkip }
+		return nil
 	}
 	return func(v *driver.NamedValue) error {
 		value, err := converter.ColumnConverter(v.Ordinal - 1).ConvertValue(v.Value)

@@ -27,24 +27,31 @@ func Attach(db *gorm.DB, wall Wall) error {
 	if err := wall.validate(); err != nil {
 		return err
 	}
-	if _, ok := db.Plugins["gorm:db_resolver"]; ok {
-		return errors.New("tenantconn: register dbresolver after tenancy, so that its connections are confined, too")
+	old, err := replaceable(db)
+	if err != nil || Confined(old) {
+		return err
 	}
-	old, err := db.DB()
-	if err != nil {
-		return fmt.Errorf("tenantconn: GORM has no *sql.DB to confine: %w", err)
-	}
-	if Confined(old) {
-		return nil
-	}
-	pool, err := open(db, old, wall)
+	connect, err := confining(db, old, wall)
 	if err != nil {
 		return err
 	}
+	pool := sql.OpenDB(&connector{route: wall.ungated, driver: old.Driver(), connect: connect})
 	if n := old.Stats().MaxOpenConnections; n > 0 {
 		pool.SetMaxOpenConns(n)
 	}
 	return Replace(db, pool)
+}
+
+// replaceable returns the connections of db, unless it is too late to replace them.
+func replaceable(db *gorm.DB) (*sql.DB, error) {
+	if _, ok := db.Plugins["gorm:db_resolver"]; ok {
+		return nil, errors.New("tenantconn: register dbresolver after tenancy, so that its connections are confined, too")
+	}
+	old, err := db.DB()
+	if err != nil {
+		return nil, fmt.Errorf("tenantconn: GORM has no *sql.DB to confine: %w", err)
+	}
+	return old, nil
 }
 
 // Confined reports whether a *sql.DB is confined by this package. Safe for concurrent use.
@@ -53,7 +60,8 @@ func Confined(db *sql.DB) bool {
 	return ok
 }
 
-func open(db *gorm.DB, old *sql.DB, wall Wall) (*sql.DB, error) {
+// confining returns what opens connections to db's own database that a wall confines.
+func confining(db *gorm.DB, old *sql.DB, wall Wall) (connecting, error) {
 	switch db.Name() {
 	case "postgres":
 		d, ok := db.Dialector.(*postgres.Dialector)
@@ -70,7 +78,7 @@ func open(db *gorm.DB, old *sql.DB, wall Wall) (*sql.DB, error) {
 		if d.PreferSimpleProtocol {
 			config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
 		}
-		return OpenPostgres(config, wall, d.OptionOpenDB...)
+		return riding(config, wall, d.OptionOpenDB)
 	case "mysql":
 		dsn, ok := dsnOf(db.Dialector)
 		if !ok {
@@ -97,13 +105,13 @@ func dsnOf(d gorm.Dialector) (dsn string, ok bool) {
 	return field.String(), field.IsValid() && field.Kind() == reflect.String && field.String() != ""
 }
 
-// openAgain opens a pool with the driver of another.
-func openAgain(old *sql.DB, dsn string, wall Wall, statement func([]string) string) (*sql.DB, error) {
+// openAgain opens connections with the driver of a pool.
+func openAgain(old *sql.DB, dsn string, wall Wall, statement func([]string) string) (connecting, error) {
 	base, err := connectorOf(old.Driver(), dsn)
 	if err != nil {
 		return nil, err
 	}
-	return OpenTracked(base, wall, statement)
+	return tracking(base, statement), trackable(&wall)
 }
 
 // dsnConnector is what database/sql makes for drivers without one.

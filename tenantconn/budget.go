@@ -16,9 +16,9 @@ type Budget struct {
 	MaxPerPlace int
 	// MaxIdle is the most connections kept without use. Default MaxOpen.
 	MaxIdle int
-	// IdleTime is how long a connection is kept without use. Default 5 minutes.
+	// IdleTime is how long a connection is kept without use, at least; at most half as long again. Default 5 minutes.
 	IdleTime time.Duration
-	// LifeTime is how old a connection may be when it is used again. Default 1 hour.
+	// LifeTime is how old a connection may be when it is used again, give or take a quarter. Default 1 hour.
 	LifeTime time.Duration
 	// WaitTime is how long a caller waits for a connection when its context allows more. Default 1 minute.
 	WaitTime time.Duration

@@ -38,8 +38,9 @@ type session interface {
 
 // conn is the connection database/sql sees. Like every driver.Conn it is used by one goroutine at a time.
 type conn struct {
-	wall    Wall
+	route   func(ctx context.Context) (Route, *Gate, error)
 	session session
+	gates   gates // that the user of the connection has entered
 
 	pin     *Route // of the open transaction
 	managed bool   // the transaction was begun by BeginTx, not by text
@@ -83,31 +84,42 @@ func (c *conn) confine(ctx context.Context, text string, call func(driver.Conn, 
 
 // admit returns the route of a call, unless the open transaction or the text forbids it.
 func (c *conn) admit(ctx context.Context, text string) (Route, error) {
-	r, err := c.wall.route(ctx)
+	r, gate, err := c.route(ctx)
 	if err != nil {
+		return Route{}, err
+	}
+	if err := c.gates.hold(gate); err != nil {
 		return Route{}, err
 	}
 	if c.pin != nil && !c.managed && !c.session.inTransaction() {
 		c.pin = nil
 	}
 	if c.pin != nil && !r.same(*c.pin) {
-		if r.Tenant == "" {
-			return Route{}, errCentralTransaction
-		}
-		return Route{}, errOtherTransaction
+		return Route{}, r.foreign(*c.pin)
 	}
 	if r.Tenant == "" {
 		if !r.Central {
 			return r, nil
 		}
-		w := c.wall
+		w := *r.wall
 		w.RowsOnly = false
 		return r, w.screen(text)
 	}
-	if c.wall.outlived(r) && outlives(text) {
+	if r.wall.outlived(r) && outlives(text) {
 		return Route{}, errEnds
 	}
-	return r, c.wall.screen(text)
+	return r, r.wall.screen(text)
+}
+
+// foreign says why a call has no part in the transaction of a pin.
+func (r Route) foreign(pin Route) error {
+	switch {
+	case r.Tenant == "":
+		return errCentralTransaction
+	case r.Tenant == pin.Tenant && (r.wall != pin.wall || r.wall.pool != nil):
+		return errMoved
+	}
+	return errOtherTransaction
 }
 
 var errOtherTransaction = fmt.Errorf("%w: the open transaction was begun for somebody else; begin one with this context",
@@ -195,18 +207,41 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 		return nil, err
 	}
 	c.pin, c.managed = &r, true
-	return &tx{Tx: inner, conn: c}, nil
+	return &tx{Tx: inner, conn: c, ctx: ctx}, nil
 }
 
 // tx releases the connection from its tenant when it ends.
 type tx struct {
 	driver.Tx
 	conn *conn
+	ctx  context.Context // of BeginTx: database/sql passes none to Commit
 }
 
+// Commit saves nothing for a tenant that was moved or may no longer be served.
 func (t *tx) Commit() error {
 	defer t.conn.release()
+	if err := t.conn.still(t.ctx); err != nil {
+		return errors.Join(err, t.Tx.Rollback())
+	}
 	return t.Tx.Commit()
+}
+
+// still reports whether a transaction may be committed where it was begun.
+func (c *conn) still(ctx context.Context) error {
+	if len(c.gates) == 0 { // of a wall that never changes its mind
+		return nil
+	}
+	r, gate, err := c.route(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.gates.hold(gate); err != nil {
+		return err
+	}
+	if !r.same(*c.pin) {
+		return r.foreign(*c.pin)
+	}
+	return nil
 }
 
 func (t *tx) Rollback() error {
@@ -235,15 +270,20 @@ func (c *conn) ResetSession(ctx context.Context) error {
 // IsValid keeps a connection out of the pool whose state is not known.
 func (c *conn) IsValid() bool {
 	c.release()
-	return !c.broken && c.session.valid()
+	ok := !c.broken && c.session.valid()
+	c.gates.leave()
+	return ok
 }
 
 // Close closes the connection.
-func (c *conn) Close() error { return c.session.close() }
+func (c *conn) Close() error {
+	defer c.gates.leave()
+	return c.session.close()
+}
 
 // connector makes confined connections.
 type connector struct {
-	wall    Wall
+	route   func(ctx context.Context) (Route, *Gate, error)
 	driver  driver.Driver
 	connect func(ctx context.Context) (session, error)
 	end     func() error // of what the connections share; may be nil
@@ -255,7 +295,7 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &conn{wall: c.wall, session: s}, nil
+	return &conn{route: c.route, session: s}, nil
 }
 
 // Driver returns a driver that marks the *sql.DB as confined (see [Confined]).

@@ -10,6 +10,9 @@
 // Where each tenant has a database, the connections of the *sql.DB are virtual: a statement runs on a real connection to its
 // tenant's database (virtual.go), from one budget for the whole process (budget.go, pool.go, queue.go, janitor.go).
 //
+// Where tenants have different strategies, each statement is confined by the wall of its tenant's (sides.go), and a tenant can
+// be shut out for as long as it is moved (gate.go).
+//
 // The path of a statement: database/sql calls conn.go or stmt.go, which asks the [Router] for the [Route], refuses text
 // that would undo it (screen.go), checks it against the open transaction, and lets the session apply it (postgres.go,
 // tracked.go, virtual.go).

@@ -14,8 +14,9 @@ func OpenGuarded(base driver.Connector, router Router) (*sql.DB, error) {
 	if router == nil {
 		return nil, errors.New("tenantconn: the wall needs a router")
 	}
+	wall := &Wall{Router: router, lone: true}
 	return sql.OpenDB(&connector{
-		wall:   Wall{Router: router, lone: true},
+		route:  wall.ungated,
 		driver: base.Driver(),
 		connect: func(ctx context.Context) (session, error) {
 			c, err := base.Connect(ctx)
@@ -36,7 +37,7 @@ func (s *guardedSession) apply(context.Context, Route, string) (driver.Conn, err
 
 func (s *guardedSession) leave(context.Context, error) error { return nil }
 
-func (s *guardedSession) inTransaction() bool { return unfinished(s.conn) }
+func (s *guardedSession) inTransaction() bool { return unfinished(s.conn, false) }
 
 func (s *guardedSession) prepare(ctx context.Context, c driver.Conn, st *stmt, _ Route) (driver.Stmt, error) {
 	if st.last != nil {

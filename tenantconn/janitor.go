@@ -11,16 +11,22 @@ func (p *pool) schedule() {
 	if p.janitor != nil || p.closed {
 		return
 	}
-	p.janitor = time.AfterFunc(max(p.budget.IdleTime/2, time.Millisecond), p.clean)
+	p.janitor = time.AfterFunc(p.sweep(), p.clean)
+}
+
+// sweep is how often ages are looked at.
+func (p *pool) sweep() time.Duration {
+	return max(min(p.budget.IdleTime, p.budget.LifeTime)/4, time.Millisecond)
 }
 
 // clean retires what has been idle for too long and forgets old failures. It runs again while anything is left.
 func (p *pool) clean() {
-	now := p.now()
+	now, sweep := p.now(), p.sweep()
 	old := p.idlers(func(c *real) bool {
-		return now.Sub(c.since) >= p.budget.IdleTime || now.Sub(c.born) > p.budget.LifeTime
+		return now-c.since >= p.budget.IdleTime+sweep || now-c.born > p.budget.LifeTime
 	})
 	p.mu.Lock()
+	p.time = now
 	p.counters.Expired += int64(len(old))
 	for _, pl := range p.places {
 		if pl.failure != nil && !pl.failing(now) {
@@ -148,6 +154,6 @@ func (p *pool) stats() Counters {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c := p.counters
-	c.Idle, c.Places = p.idle.Len(), len(p.places)
+	c.Idle, c.Places = p.idle, len(p.places)
 	return c
 }

@@ -21,11 +21,13 @@ import (
 type pool struct {
 	budget Budget
 	find   Finder
-	now    func() time.Time
+	now    func() time.Duration // since the pool was made
 
 	mu       sync.Mutex
+	time     time.Duration // what now was when somebody looked last; reading clocks would be a third of a hit
 	places   map[string]*place
-	idle     list.List // of *real, the longest unused in front
+	used     list.List // of all *real, the longest unused in front; those in use stand where they last came back
+	idle     int       // how many of them nobody uses
 	waiting  list.List // of *place with callers that wait, the one whose turn it is in front
 	counters Counters
 	users    int // *sql.DBs
@@ -41,6 +43,7 @@ type place struct {
 	open    int     // idle, in use and being opened
 	opening bool    // one at a time: a place that is down is tried by one caller
 	failure *UnreachableError
+	retryAt time.Duration // when the failure is forgotten
 	vacated int           // how many ask for nobody to be here (see Pool.Vacate)
 	empty   chan struct{} // closed when the last connection of a vacated place is
 	changed int           // how often its tables were changed, as far as known
@@ -53,25 +56,34 @@ type place struct {
 // real is a connection of the driver. Its fields are guarded by the pool's lock, except for those of its user.
 type real struct {
 	driver.Conn
+	session session // on Conn
 	place   *place
-	born    time.Time
-	since   time.Time     // idle since
-	element *list.Element // in pool.idle
+	born    time.Duration
+	since   time.Duration // idle since, or a sweep longer
+	old     bool          // when it was taken
+	element *list.Element // in pool.used, from the first use to the end
+	idle    bool
 
+	texts      bool                                // its user ran more than plain statements: a transaction may be open
+	begun      bool                                // its user began one as text
 	statements *simplelru.LRU[string, driver.Stmt] // of its user
 	lent       bool                                // one of them is taken out, not closed
 	changed    int                                 // place.changed when they were prepared
 }
 
 func newPool(b Budget, find Finder) *pool {
-	return &pool{budget: b.withDefaults(), find: find, now: time.Now, places: map[string]*place{}, drained: make(chan struct{})}
+	start := time.Now()
+	return &pool{
+		budget: b.withDefaults(), find: find, now: func() time.Duration { return time.Since(start) },
+		places: map[string]*place{}, drained: make(chan struct{}),
+	}
 }
 
 // acquire returns a connection to the route's place. It waits for one as long as ctx and the budget allow.
 func (p *pool) acquire(ctx context.Context, r Route) (*real, error) {
 	var connector driver.Connector
 	for {
-		g, ok := p.known(r.Values[0])
+		g, ok := p.known(r.key())
 		if !ok {
 			// The place is looked up before anything is reserved for it: who asks for a tenant that does not exist costs
 			// others no connection, and the search may use the pool itself.
@@ -81,7 +93,7 @@ func (p *pool) acquire(ctx context.Context, r Route) (*real, error) {
 					return nil, err
 				}
 			}
-			g = p.claim(ctx, r.Values[0])
+			g = p.claim(ctx, r.key())
 		}
 		switch {
 		case g.err != nil:
@@ -112,7 +124,7 @@ func (p *pool) known(key string) (grant, bool) {
 		return grant{err: ErrVacated}, true
 	case len(pl.idle) > 0:
 		return grant{real: p.take(pl.idle[len(pl.idle)-1])}, true
-	case pl.failing(p.now()):
+	case pl.failure != nil && pl.failing(p.now()):
 		return grant{err: pl.failure}, true
 	}
 	return grant{}, false
@@ -121,7 +133,7 @@ func (p *pool) known(key string) (grant, bool) {
 // usable asks the driver whether an idle connection can be used again, and retires it otherwise, with those that are in
 // the same state most likely.
 func (p *pool) usable(ctx context.Context, c *real) bool {
-	if p.now().Sub(c.born) > p.budget.LifeTime {
+	if c.old {
 		p.expire(c)
 		return false
 	}
@@ -159,7 +171,11 @@ func (p *pool) open(ctx context.Context, connector driver.Connector, g grant) (*
 	p.counters.Opened++
 	pl.failure = nil
 	p.dispatch() // others of this place may open now
-	return &real{Conn: conn, place: pl, born: p.now(), changed: pl.changed}, nil
+	p.time = p.now()
+	c := &real{place: pl, born: p.time, changed: pl.changed}
+	c.Conn, c.session = seat(conn)
+	c.element = p.used.PushBack(c)
+	return c, nil
 }
 
 // connectAgain gives a PostgreSQL server the moment it needs to notice that the connection which made room is closed: until
@@ -188,7 +204,8 @@ func (p *pool) failed(ctx context.Context, pl *place, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%w: %w", ErrUnreachable, ctx.Err())
 	}
-	pl.failure = &UnreachableError{Err: err, RetryAt: p.now().Add(p.budget.BackOff)}
+	pl.failure = &UnreachableError{Err: err, RetryAt: time.Now().Add(p.budget.BackOff)}
+	pl.retryAt = p.now() + p.budget.BackOff
 	p.schedule()
 	return pl.failure
 }
@@ -200,20 +217,21 @@ func (p *pool) release(c *real, stale bool) {
 		p.retire(append(p.idlers(func(other *real) bool { return other.place == c.place }), c)...)
 		return
 	}
-	if v, ok := c.Conn.(driver.Validator); (ok && !v.IsValid()) || unfinished(c.Conn) {
+	if v, ok := c.Conn.(driver.Validator); (ok && !v.IsValid()) || c.texts && unfinished(c.Conn, c.begun) {
 		p.retire(c)
 		return
 	}
+	c.texts = false
 	p.mu.Lock()
-	if p.closed || c.place.vacated > 0 || p.now().Sub(c.born) > p.budget.LifeTime {
+	if p.closed || c.place.vacated > 0 || p.old(c) {
 		p.mu.Unlock()
 		p.expire(c)
 		return
 	}
 	p.free(c)
 	var excess *real
-	if p.idle.Len() > p.budget.MaxIdle {
-		excess = p.take(p.idle.Front().Value.(*real))
+	if p.idle > p.budget.MaxIdle {
+		excess = p.take(p.longest())
 	}
 	p.mu.Unlock()
 	if excess != nil {
@@ -222,15 +240,15 @@ func (p *pool) release(c *real, stale bool) {
 }
 
 // unfinished reports whether a connection has a transaction open that was begun as text (BEGIN, or SAVEPOINT on SQLite): the
-// next user's writes would go into it.
-func unfinished(c driver.Conn) bool {
+// next user's writes would go into it. Of drivers that do not tell, begun says whether one was begun.
+func unfinished(c driver.Conn, begun bool) bool {
 	switch c := c.(type) {
 	case *stdlib.Conn:
 		return c.Conn().PgConn().TxStatus() != 'I'
 	case interface{ AutoCommit() bool }: // mattn/go-sqlite3
 		return !c.AutoCommit()
 	}
-	return false
+	return begun
 }
 
 // expire retires a connection that is not wanted any more.
@@ -241,7 +259,7 @@ func (p *pool) expire(c *real) {
 	p.retire(c)
 }
 
-// retire closes connections that nobody uses and that are not idle. They count until they are closed.
+// retire closes connections that were taken and that nobody uses. They count until they are closed.
 func (p *pool) retire(connections ...*real) {
 	for _, c := range connections {
 		_ = c.close()
@@ -249,6 +267,7 @@ func (p *pool) retire(connections ...*real) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range connections {
+		p.used.Remove(c.element)
 		p.drop(c.place)
 	}
 	p.dispatch()
@@ -258,20 +277,28 @@ func (p *pool) retire(connections ...*real) {
 func (p *pool) idlers(which func(*real) bool) (out []*real) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for e := p.idle.Front(); e != nil; {
-		next := e.Next()
-		if c := e.Value.(*real); which(c) {
+	for e := p.used.Front(); e != nil; e = e.Next() {
+		if c := e.Value.(*real); c.idle && which(c) {
 			out = append(out, p.take(c))
 		}
-		e = next
 	}
 	return out
 }
 
+// longest returns the idle connection that was not used for the longest time, or nil. p.mu is held.
+func (p *pool) longest() *real {
+	for e := p.used.Front(); e != nil; e = e.Next() {
+		if c := e.Value.(*real); c.idle {
+			return c
+		}
+	}
+	return nil
+}
+
 // take removes a connection from the idle ones. p.mu is held.
 func (p *pool) take(c *real) *real {
-	p.idle.Remove(c.element)
-	c.element = nil
+	c.idle, c.old = false, p.old(c)
+	p.idle--
 	idle := c.place.idle
 	for i := len(idle) - 1; i >= 0; i-- {
 		if idle[i] == c {
@@ -290,6 +317,7 @@ func (p *pool) replace(victim *real) {
 	_ = victim.close()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.used.Remove(victim.element)
 	p.left(victim.place)
 	p.dispatch()
 }
@@ -330,9 +358,12 @@ func (p *pool) at(key string) *place {
 	return pl
 }
 
-func (pl *place) failing(now time.Time) bool {
-	return pl.failure != nil && now.Before(pl.failure.RetryAt)
+func (pl *place) failing(now time.Duration) bool {
+	return pl.failure != nil && now < pl.retryAt
 }
+
+// old reports whether a connection is too old to be used again. p.mu is held.
+func (p *pool) old(c *real) bool { return p.time-c.born > p.budget.LifeTime }
 
 func (c *real) close() error {
 	if c.statements != nil {

@@ -21,6 +21,15 @@ import (
 // those of stdlib.OpenDB. It fails when the wall is incomplete; it does not connect. The *sql.DB is safe for concurrent
 // use.
 func OpenPostgres(config *pgx.ConnConfig, wall Wall, options ...stdlib.OptionOpenDB) (*sql.DB, error) {
+	connect, err := riding(config, wall, options)
+	if err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(&connector{route: wall.ungated, driver: stdlib.GetDefaultDriver(), connect: connect}), nil
+}
+
+// riding opens connections with whose statements the settings ride.
+func riding(config *pgx.ConnConfig, wall Wall, options []stdlib.OptionOpenDB) (connecting, error) {
 	if err := wall.validate(); err != nil {
 		return nil, err
 	}
@@ -33,13 +42,9 @@ func OpenPostgres(config *pgx.ConnConfig, wall Wall, options ...stdlib.OptionOpe
 			config.RuntimeParams[name] = value
 		}
 	}
-	return sql.OpenDB(&connector{
-		wall:   wall,
-		driver: stdlib.GetDefaultDriver(),
-		connect: func(ctx context.Context) (session, error) {
-			return connectPostgres(ctx, config, wall, options)
-		},
-	}), nil
+	return func(ctx context.Context) (session, error) {
+		return connectPostgres(ctx, config, wall, options)
+	}, nil
 }
 
 func connectPostgres(ctx context.Context, config *pgx.ConnConfig, wall Wall, options []stdlib.OptionOpenDB) (session, error) {

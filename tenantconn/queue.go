@@ -45,7 +45,7 @@ func (p *pool) claim(ctx context.Context, key string) grant {
 		g.err = fmt.Errorf("%w: %w", ErrBusy, limited.Err())
 	}
 	p.mu.Lock()
-	p.counters.WaitDuration += p.now().Sub(start)
+	p.counters.WaitDuration += p.now() - start
 	p.mu.Unlock()
 	return g
 }
@@ -117,12 +117,12 @@ func (p *pool) give(pl *place) (grant, bool) {
 	}
 	g := grant{place: pl}
 	if p.counters.Open >= p.budget.MaxOpen {
-		front := p.idle.Front()
-		if front == nil {
+		longest := p.longest()
+		if longest == nil {
 			return grant{}, false
 		}
 		// The new one takes its place in the budget, but not at its own place before it is closed.
-		g.victim = p.take(front.Value.(*real))
+		g.victim = p.take(longest)
 		p.counters.Evicted++
 		p.counters.Open--
 	}
@@ -145,8 +145,9 @@ func (p *pool) free(c *real) {
 		return
 	}
 	pl.turns = 0
-	c.since = p.now()
-	c.element = p.idle.PushBack(c)
+	c.since, c.idle = p.time, true
+	p.used.MoveToBack(c.element)
+	p.idle++
 	pl.idle = append(pl.idle, c)
 	p.schedule()
 	p.dispatch()
@@ -156,7 +157,7 @@ func (p *pool) free(c *real) {
 func (p *pool) dispatch() {
 	for again := true; again; {
 		again = false
-		for e := p.waiting.Front(); e != nil && (p.counters.Open < p.budget.MaxOpen || p.idle.Len() > 0); {
+		for e := p.waiting.Front(); e != nil && (p.counters.Open < p.budget.MaxOpen || p.idle > 0); {
 			pl := e.Value.(*place)
 			last := e == p.waiting.Back()
 			e = e.Next()

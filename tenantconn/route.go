@@ -2,6 +2,7 @@ package tenantconn
 
 import (
 	"context"
+	"database/sql/driver"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,6 +19,8 @@ type Route struct {
 	// Central holds a call without tenant to its settings, as tenants are: its SQL does not change them. Default false, as
 	// under tenancy.Bypass.
 	Central bool
+
+	wall *Wall // that confines the call
 }
 
 // Router turns the context of a driver call into its route. It is called for every call from many goroutines: it must
@@ -47,9 +50,14 @@ type Wall struct {
 	Startup map[string]string
 
 	lone bool // a connection is never another tenant's: what stays on it harms nobody
+
+	// Where connections are borrowed:
+	pool      *pool
+	place     string           // in the pool; empty: the first of a route's values
+	connector driver.Connector // to the place; nil: the pool's Finder knows
 }
 
-func (w Wall) validate() error {
+func (w *Wall) validate() error {
 	switch {
 	case w.Router == nil:
 		return fmt.Errorf("tenantconn: the wall needs a router")
@@ -62,7 +70,7 @@ func (w Wall) validate() error {
 }
 
 // route asks the router and holds its answer to the contract.
-func (w Wall) route(ctx context.Context) (Route, error) {
+func (w *Wall) route(ctx context.Context) (Route, error) {
 	r, err := w.Router(ctx)
 	if err != nil {
 		return Route{}, err
@@ -71,21 +79,38 @@ func (w Wall) route(ctx context.Context) (Route, error) {
 		return Route{}, fmt.Errorf("tenantconn: the router gave %d values for %d settings", len(r.Values), len(w.Settings))
 	}
 	for _, v := range r.Values {
-		if strings.ContainsAny(v, "\x00\\") {
+		if strings.IndexByte(v, 0) >= 0 || strings.IndexByte(v, '\\') >= 0 {
 			return Route{}, fmt.Errorf("tenantconn: a value of the route holds NUL or a backslash")
 		}
 	}
+	r.wall = w
 	return r, nil
 }
 
-func (r Route) same(o Route) bool { return r.Tenant == o.Tenant && slices.Equal(r.Values, o.Values) }
+func (r Route) same(o Route) bool {
+	return r.Tenant == o.Tenant && r.wall == o.wall && slices.Equal(r.Values, o.Values)
+}
+
+// key is the route's place in the pool of its wall.
+func (r Route) key() string {
+	if r.wall != nil && r.wall.place != "" {
+		return r.wall.place
+	}
+	return r.Values[0]
+}
 
 // outlived reports whether more becomes possible when the settings of the route end before the statement does: the role
 // of the DSN comes back, or what the connection had for somebody else.
-func (w Wall) outlived(r Route) bool {
+func (w *Wall) outlived(r Route) bool {
 	if w.Session {
 		return true
 	}
 	i := slices.Index(w.Settings, "role")
 	return i >= 0 && r.Values[i] != "none"
+}
+
+// ungated is the route of connections that have this wall alone.
+func (w *Wall) ungated(ctx context.Context) (Route, *Gate, error) {
+	r, err := w.route(ctx)
+	return r, nil, err
 }

@@ -17,7 +17,7 @@ var errFiles = fmt.Errorf("%w: inside a tenant no statement opens or writes anot
 // set_config; SQLite's ways to other files; and where tenants share connections what would stay on one. It looks at the
 // first words behind every semicolon, and errs towards refusing. It does not see what functions stored in the database do,
 // nor names qualified with another schema; a role per tenant stops those.
-func (w Wall) screen(text string) error {
+func (w *Wall) screen(text string) error {
 	if sets(text) {
 		return errSettings
 	}
@@ -236,14 +236,18 @@ func sets(text string) bool {
 	}
 }
 
-// spells reports whether text has, in any case, before in front of position i and from there on after.
+// spells reports whether text has, in any case, before in front of position i and from there on after. Behind a letter or an
+// underscore they are a part of a longer name, such as tenants_state; behind a digit they need not be.
 func spells(text string, i int, before, after string) bool {
+	if start := i - len(before); start > 0 && (isLetter(text[start-1]) || text[start-1] == '_') {
+		return false
+	}
 	return i >= len(before) && len(text)-i >= len(after) && text[i+1]|0x20 == after[1]|0x20 &&
 		strings.EqualFold(text[i:i+len(after)], after) && strings.EqualFold(text[i-len(before):i], before)
 }
 
 // holds reports whether what SET or RESET names may be a setting of a route.
-func (w Wall) holds(rest string) bool {
+func (w *Wall) holds(rest string) bool {
 	word, rest := firstWord(rest)
 	if word == "local" || word == "session" {
 		word, rest = firstWord(rest)
@@ -319,12 +323,17 @@ func firstWord(text string) (word, rest string) {
 	}
 }
 
-// lower spares the usual words an allocation.
+// lower spares GORM's usual words an allocation.
 func lower(word string) string {
-	for _, known := range [...]string{"select", "insert", "update", "delete"} {
-		if len(word) == len(known) && strings.EqualFold(word, known) {
-			return known
-		}
+	switch word {
+	case "SELECT":
+		return "select"
+	case "INSERT":
+		return "insert"
+	case "UPDATE":
+		return "update"
+	case "DELETE":
+		return "delete"
 	}
 	return strings.ToLower(word)
 }

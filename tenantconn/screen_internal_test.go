@@ -41,6 +41,8 @@ func TestScreen(t *testing.T) {
 		`SELECT U&"set\005fconfig"('search_path', 'b', true)`: true,
 		"SELECT query_to_xml('SELECT set' || '_config(...)', true, true, '')": true,
 		"SELECT * FROM ts_stat('SELECT ...')":                                 true,
+		"SELECT 1ts_stat('SELECT ...')":                                       true,
+		"SELECT tenants_state, offset_config FROM events_stats":               false,
 		"EXPLAIN ANALYZE EXECUTE tenancy_settings('b')":                       true,
 		`CREATE TEMP TABLE y AS EXECUTE "tenancy_settings"('b')`:              true,
 		"UPDATE pg_settings SET setting = 'b' WHERE name = 'search_path'":     true,

@@ -14,23 +14,28 @@ import (
 // not connect. The *sql.DB is safe for concurrent use. It is not for poolers that change the server connection between
 // transactions.
 func OpenTracked(base driver.Connector, wall Wall, statement func(values []string) string) (*sql.DB, error) {
-	if err := wall.validate(); err != nil {
+	if err := trackable(&wall); err != nil {
 		return nil, err
 	}
+	return sql.OpenDB(&connector{route: wall.ungated, driver: base.Driver(), connect: tracking(base, statement)}), nil
+}
+
+func trackable(wall *Wall) error {
 	if wall.Pooled {
-		return nil, errors.New("tenantconn: only PostgreSQL through pgx works behind a pooler")
+		return errors.New("tenantconn: only PostgreSQL through pgx works behind a pooler")
 	}
-	return sql.OpenDB(&connector{
-		wall:   wall,
-		driver: base.Driver(),
-		connect: func(ctx context.Context) (session, error) {
-			inner, err := base.Connect(ctx)
-			if err != nil {
-				return nil, err
-			}
-			return &trackedSession{fixed: fixed{inner}, statement: statement}, nil
-		},
-	}), nil
+	return wall.validate()
+}
+
+// tracking opens connections that remember what they were set to.
+func tracking(base driver.Connector, statement func([]string) string) connecting {
+	return func(ctx context.Context) (session, error) {
+		inner, err := base.Connect(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return &trackedSession{fixed: fixed{inner}, statement: statement}, nil
+	}
 }
 
 // UseDatabase returns the USE statement of MySQL and MariaDB for a route whose only value is the name of a database.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"strings"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
@@ -43,14 +44,14 @@ func (p *Pool) Open(d driver.Driver, wall Wall) (*sql.DB, error) {
 	if wall.Session || wall.Pooled {
 		return nil, errors.New("tenantconn: Session and Pooled are for settings, and places have none")
 	}
-	wall.lone = true
+	wall.lone, wall.pool = true, p.pool
 	if err := p.pool.enter(); err != nil {
 		return nil, err
 	}
 	db := sql.OpenDB(&connector{
-		wall:    wall,
+		route:   wall.ungated,
 		driver:  d,
-		connect: func(context.Context) (session, error) { return &virtualSession{pool: p.pool, wall: wall}, nil },
+		connect: func(context.Context) (session, error) { return &virtualSession{route: wall.route}, nil },
 		end:     p.pool.leave,
 	})
 	db.SetMaxIdleConns(p.pool.budget.MaxOpen) // they hold nothing
@@ -71,32 +72,33 @@ func (p *Pool) Retry(place string) { p.pool.retry(place) }
 
 // virtualSession borrows real connections for one user of database/sql, one for each place, hence nearly always one.
 type virtualSession struct {
-	pool   *pool
-	wall   Wall
+	route  func(context.Context) (Route, error)
 	leases []lease
 	users  []*stmt // statements that have loans
 	now    *lease  // of the call
 	loan   *loan   // of the call, if it executes a prepared statement
-	define bool    // the call changes tables
+	define bool    // the call changes tables, which outdates prepared statements
 }
 
 type lease struct {
 	real  *real
+	pool  *pool
 	place string
 	stale bool
 }
 
 func (s *virtualSession) lease(ctx context.Context, r Route) (*lease, error) {
+	pool, place := r.wall.pool, r.key()
 	for i := range s.leases {
-		if s.leases[i].place == r.Values[0] {
-			return &s.leases[i], nil
+		if l := &s.leases[i]; l.place == place && l.pool == pool {
+			return l, nil
 		}
 	}
-	c, err := s.pool.acquire(ctx, r)
+	c, err := pool.acquire(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	s.leases = append(s.leases, lease{real: c, place: r.Values[0]})
+	s.leases = append(s.leases, lease{real: c, pool: pool, place: place})
 	return &s.leases[len(s.leases)-1], nil
 }
 
@@ -105,43 +107,52 @@ func (s *virtualSession) apply(ctx context.Context, r Route, text string) (drive
 	if err != nil {
 		return nil, err
 	}
-	s.now, s.loan, s.define = l, nil, defines(text)
-	return l.real.Conn, nil
-}
-
-// defines reports whether a statement may change tables, which outdates prepared statements.
-func defines(text string) bool {
-	switch word, _ := firstWord(text); word {
-	case "alter", "create", "drop", "truncate":
-		return true
+	s.now, s.loan, s.define = l, nil, false
+	word, rest := firstWord(text)
+	if plain(word) && strings.IndexByte(rest, ';') < 0 {
+		return l.real.session.apply(ctx, r, text)
 	}
-	return false
+	l.real.texts = true
+	switch word {
+	case "alter", "create", "drop", "truncate":
+		s.define = true
+	case "begin", "start", "xa", "set": // MySQL's driver does not tell when it ends
+		l.real.begun = true
+	}
+	return l.real.session.apply(ctx, r, text)
 }
 
-func (s *virtualSession) leave(_ context.Context, failed error) error {
-	if errors.Is(failed, driver.ErrBadConn) {
+func (s *virtualSession) leave(ctx context.Context, failed error) error {
+	err := s.now.real.session.leave(ctx, failed)
+	if err != nil || errors.Is(failed, driver.ErrBadConn) {
 		s.now.stale = true
 	}
 	if s.loan != nil && failed != nil {
 		s.loan.failed = true
 	}
 	if s.define {
-		s.pool.outdate(s.now.real.place)
+		s.now.pool.outdate(s.now.real.place)
 	}
-	return nil
+	return err
 }
 
 func (s *virtualSession) begin(ctx context.Context, r Route, opts driver.TxOptions) (driver.Tx, error) {
-	c, err := s.apply(ctx, r, "")
+	l, err := s.lease(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	inner, err := beginOn(ctx, c, opts)
-	_ = s.leave(ctx, err)
+	s.now, s.loan, s.define = l, nil, false
+	l.real.texts = true // a commit that fails may leave it open
+	inner, err := l.real.session.begin(ctx, r, opts)
+	if errors.Is(err, driver.ErrBadConn) {
+		l.stale = true
+	}
 	return inner, err
 }
 
-func (s *virtualSession) inTransaction() bool { return false } // drivers do not tell
+func (s *virtualSession) inTransaction() bool {
+	return s.now != nil && s.now.real.session.inTransaction()
+}
 
 func (s *virtualSession) lazy() bool { return true }
 
@@ -152,24 +163,28 @@ const mostStatements = 128
 type loan struct {
 	real   *real
 	stmt   driver.Stmt
+	key    string // under which the connection keeps it
 	failed bool
 }
 
 // prepare takes a statement that the real connection has kept, or prepares one.
-func (s *virtualSession) prepare(ctx context.Context, c driver.Conn, st *stmt, _ Route) (driver.Stmt, error) {
-	on := s.now.real
+func (s *virtualSession) prepare(ctx context.Context, c driver.Conn, st *stmt, r Route) (driver.Stmt, error) {
+	on, key := s.now.real, st.query
+	if _, ok := on.session.(*trackedSession); ok { // MySQL binds the tables when it prepares
+		key = r.Values[0] + "\x00" + key
+	}
 	for i := range st.loans {
-		if l := &st.loans[i]; l.real == on {
+		if l := &st.loans[i]; l.real == on && l.key == key {
 			s.loan = l
 			return l.stmt, nil
 		}
 	}
-	s.pool.current(on)
+	s.now.pool.current(on)
 	var prepared driver.Stmt
 	if on.statements != nil {
-		if kept, ok := on.statements.Peek(st.query); ok {
+		if kept, ok := on.statements.Peek(key); ok {
 			prepared = kept
-			on.lend(st.query)
+			on.lend(key)
 		}
 	}
 	if prepared == nil {
@@ -181,7 +196,7 @@ func (s *virtualSession) prepare(ctx context.Context, c driver.Conn, st *stmt, _
 	if len(st.loans) == 0 {
 		s.users = append(s.users, st)
 	}
-	st.loans = append(st.loans, loan{real: on, stmt: prepared})
+	st.loans = append(st.loans, loan{real: on, stmt: prepared, key: key})
 	s.loan = &st.loans[len(st.loans)-1]
 	return prepared, nil
 }
@@ -217,7 +232,7 @@ func (s *virtualSession) unprepare(st *stmt) error {
 			errs = append(errs, l.stmt.Close())
 			continue
 		}
-		errs = append(errs, l.real.keep(st.query, l.stmt))
+		errs = append(errs, l.real.keep(l.key, l.stmt))
 	}
 	clear(st.loans)
 	st.loans = st.loans[:0]
@@ -226,7 +241,7 @@ func (s *virtualSession) unprepare(st *stmt) error {
 
 // ping asks the place of the tenant, or the central one when the context names none.
 func (s *virtualSession) ping(ctx context.Context) error {
-	r, err := s.wall.route(ctx)
+	r, err := s.route(ctx)
 	if err != nil {
 		return nil
 	}
@@ -244,7 +259,7 @@ func (s *virtualSession) bare() driver.Conn {
 	if s.now == nil {
 		return nil
 	}
-	return s.now.real.Conn
+	return s.now.real.session.bare()
 }
 
 func (s *virtualSession) reset(context.Context) error { return nil }
@@ -262,7 +277,7 @@ func (s *virtualSession) close() error {
 		errs = append(errs, s.unprepare(st))
 	}
 	for _, l := range s.leases {
-		s.pool.release(l.real, l.stale)
+		l.pool.release(l.real, l.stale)
 	}
 	clear(s.leases)
 	clear(s.users)

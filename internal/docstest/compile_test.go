@@ -57,14 +57,10 @@ func read(t *testing.T, file string) []docstest.Block {
 	return blocks
 }
 
-// compile returns what the compiler says about the Go blocks. An overlay puts them into the module without writing
-// there: packages of their own, each in a directory that does not exist.
+// compile returns what the compiler says about the Go blocks, each compiled in the module it asks for.
 func compile(t *testing.T, blocks []docstest.Block) string {
 	t.Helper()
-	temp := t.TempDir()
-	overlay := map[string]map[string]string{"Replace": {}}
-	args := []string{"build", "-buildvcs=false", "-o", os.DevNull, "-overlay", filepath.Join(temp, "overlay.json")}
-	packages := 0
+	of := map[string][]docstest.Block{}
 	for _, b := range blocks {
 		switch strings.ToLower(b.Lang) {
 		case "golang":
@@ -73,16 +69,29 @@ func compile(t *testing.T, blocks []docstest.Block) string {
 			if strings.Contains(b.Text, module+"/internal/") {
 				t.Errorf("%s:%d: a reader cannot import an internal package", b.File, b.Line)
 			}
-			packages++
-			dir := fmt.Sprintf("docblock/%d", packages)
-			args = append(args, "./"+dir)
-			for name, file := range write(t, b, temp, packages) {
-				overlay["Replace"][absolute(t, filepath.Join(root, dir, name))] = file
-			}
+			of[b.Options["module"]] = append(of[b.Options["module"]], b)
 		}
 	}
-	if packages == 0 {
-		return ""
+	out := ""
+	for dir, blocks := range of {
+		out += compileIn(t, filepath.Join(root, dir), blocks)
+	}
+	return out
+}
+
+// compileIn compiles blocks in a module. An overlay puts them into it without writing there: packages of their own, each in a
+// directory that does not exist.
+func compileIn(t *testing.T, module string, blocks []docstest.Block) string {
+	t.Helper()
+	temp := t.TempDir()
+	overlay := map[string]map[string]string{"Replace": {}}
+	args := []string{"build", "-buildvcs=false", "-o", os.DevNull, "-overlay", filepath.Join(temp, "overlay.json")}
+	for n, b := range blocks {
+		dir := fmt.Sprintf("docblock/%d", n+1)
+		args = append(args, "./"+dir)
+		for name, file := range write(t, b, temp, n+1) {
+			overlay["Replace"][absolute(t, filepath.Join(module, dir, name))] = file
+		}
 	}
 	text, err := json.Marshal(overlay)
 	if err != nil {
@@ -92,7 +101,7 @@ func compile(t *testing.T, blocks []docstest.Block) string {
 		t.Fatal(err)
 	}
 	build := exec.CommandContext(t.Context(), "go", args...)
-	build.Dir = root
+	build.Dir = module
 	out, err := build.CombinedOutput()
 	if err == nil {
 		return ""

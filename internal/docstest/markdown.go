@@ -15,7 +15,8 @@ type Block struct {
 	Line int
 	// Lang is the word after the fence: "go", "sh" or whatever stands there.
 	Lang string
-	// Options come from a comment in front of the block: <!-- go: preamble=gin --> sets preamble.
+	// Options come from a comment in front of the block: <!-- go: preamble=gin module=integrations --> sets preamble, and
+	// module, the directory of the module the block is compiled in. Default the root.
 	Options map[string]string
 	// Text is what stands between the fences.
 	Text string
@@ -77,7 +78,7 @@ func options(note []string) (lang string, opts map[string]string, err error) {
 	opts = map[string]string{}
 	for _, word := range strings.Fields(note[2]) {
 		key, value, _ := strings.Cut(word, "=")
-		if known := lang + " " + key; known != "go preamble" && known != "sh status" {
+		if known := lang + " " + key; known != "go preamble" && known != "go module" && known != "sh status" {
 			return "", nil, fmt.Errorf("unknown option %q for a %s block", key, lang)
 		}
 		opts[key] = value

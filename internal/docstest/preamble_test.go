@@ -12,9 +12,11 @@ var wrapper = docstest.Wrapper{
 		"schema":   module + "/strategies/schema",
 		"database": module + "/strategies/database",
 		"pinned":   module + "/strategies/pinned",
+		"hybrid":   module + "/strategies/hybrid",
 		"catalog":  module + "/catalog",
 		"migrate":  module + "/migrate",
 		"archive":  module + "/archive",
+		"doctor":   module + "/doctor",
 		"httpmw":   module + "/httpmw",
 		"ginmw":    module + "/ginmw",
 
@@ -36,6 +38,26 @@ var wrapper = docstest.Wrapper{
 		"mysql":      "gorm.io/driver/mysql",
 
 		"gin": "github.com/gin-gonic/gin",
+
+		// Of nested modules: blocks that use these say which.
+		"asynqjobs":   module + "/integrations/jobs/asynqjobs",
+		"riverjobs":   module + "/integrations/jobs/riverjobs",
+		"natsjobs":    module + "/integrations/jobs/natsjobs",
+		"oteltenancy": module + "/oteltenancy",
+
+		"sql":              "database/sql",
+		"asynq":            "github.com/hibiken/asynq",
+		"river":            "github.com/riverqueue/river",
+		"riverdatabasesql": "github.com/riverqueue/river/riverdriver/riverdatabasesql",
+		"riverpgxv5":       "github.com/riverqueue/river/riverdriver/riverpgxv5",
+		"rivertype":        "github.com/riverqueue/river/rivertype",
+		"pgx":              "github.com/jackc/pgx/v5",
+		"pgxpool":          "github.com/jackc/pgx/v5/pgxpool",
+		"nats":             "github.com/nats-io/nats.go",
+		"jetstream":        "github.com/nats-io/nats.go/jetstream",
+		"sdktrace":         "go.opentelemetry.io/otel/sdk/trace",
+		"otel":             "go.opentelemetry.io/otel",
+		"propagation":      "go.opentelemetry.io/otel/propagation",
 	},
 	Preambles: map[string]string{
 		"": `
@@ -56,6 +78,8 @@ var wrapper = docstest.Wrapper{
 			var mw *httpmw.Middleware
 			var store catalog.Store
 			var tenants *catalog.Catalog
+			var runner *migrate.Runner
+			var mixed *hybrid.Strategy
 			var job http.Header
 
 			type Poll struct {
@@ -82,6 +106,27 @@ var wrapper = docstest.Wrapper{
 			var choices []Choice
 			var plan Plan
 			var plans []Plan
+		`,
+		"asynq": `
+			var redis asynq.RedisConnOpt
+			var payload []byte
+			func count(ctx context.Context, task *asynq.Task) error { return nil }
+		`,
+		"river": `
+			var pool *pgxpool.Pool
+			var workers *river.Workers
+			var client *river.Client[pgx.Tx]
+			var within *river.Client[*sql.Tx]
+		`,
+		"nats": `
+			var js jetstream.JetStream
+			var consumer jetstream.Consumer
+			var payload []byte
+			func count(ctx context.Context, msg jetstream.Msg) error { return nil }
+		`,
+		"otel": `
+			var exporter sdktrace.SpanExporter
+			var engine *gin.Engine
 		`,
 		"gin": `
 			var engine *gin.Engine

@@ -46,6 +46,7 @@ var guards = []guard{
 	{"a sub-query is not Current", "raw.go", "found = found || v.model == nil", "found = true"},
 	{"text in values", "values.go", "	return w.text(text, vars, \"\")\n}", "	_, _ = text, vars\n	return nil\n}"},
 	{"text in upserts of central tables", "create.go", "		return w.judgeConflict()", "		return nil"},
+	{"text beside the shared tables", "wall.go", "		w.confined = false\n", ""},
 	// Writes.
 	{"foreign rows are not inserted", "stamp.go", "	if !equal(f, want) {\n		return ErrTenantMismatch", "	if false {\n		return ErrTenantMismatch"},
 	{"foreign maps are not inserted", "stamp.go", "if named != nil && !equal(reflect.ValueOf(named), want) {\n		return ErrTenantMismatch", "if false {\n		return ErrTenantMismatch"},

@@ -1,4 +1,4 @@
-// Package servers starts throw-away PostgreSQL, PgBouncer and MariaDB servers for tests.
+// Package servers starts throw-away PostgreSQL, PgBouncer, MariaDB, Redis and NATS servers for tests.
 //
 //	s := servers.Postgres(t)             // one server for the whole test binary, started by the first who asks
 //	name := s.Database(t)                // an empty database, dropped after t
@@ -13,8 +13,8 @@
 //
 // Nothing needs to be stopped and no TestMain is needed. Every server has a guard, a shell that waits at a pipe: when the
 // test process closes the pipe, or ends in whatever way, kill -9 and a timeout included, the guard ends the server and
-// removes its directory. Servers of one test (NewPostgres, NewMariaDB, PgBouncer) end with the test, shared ones (Postgres,
-// MariaDB) with the process. Tests that stop or kill a server take one of their own.
+// removes its directory. Servers of one test (NewPostgres, NewMariaDB, PgBouncer, Redis, NATS) end with the test, shared ones
+// (Postgres, MariaDB) with the process. Tests that stop or kill a server take one of their own.
 //
 // A test whose server is not installed is skipped with a line that says how to install it; with TENANCY_REQUIRE_ALL=1 in the
 // environment, as make test sets it, it fails. That is the only reason to skip a test in this module.

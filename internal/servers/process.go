@@ -18,7 +18,7 @@ import (
 const startTimeout = time.Minute
 
 // guardScript waits until its standard input ends, ends all of its process group, to which the server belongs, and removes
-// the directory given to it. PostgreSQL obeys QUIT without waiting for its clients, PgBouncer TERM, MariaDB both.
+// the directory given to it. PostgreSQL obeys QUIT without waiting for its clients, the others TERM.
 const guardScript = `trap '' HUP INT QUIT TERM
 read -r _
 kill -TERM 0

@@ -92,11 +92,17 @@ func TestCrashChild(t *testing.T) {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		}
 	})
-	do := strategy.Provision
-	if part[4] == "deprovision" {
-		do = strategy.Deprovision
+	ctx := context.Background()
+	switch part[4] {
+	case "provision":
+		must(t, strategy.Provision(ctx, "crash"))
+	case "deprovision":
+		must(t, strategy.Deprovision(ctx, "crash"))
+	case "rename":
+		must(t, strategy.Rename(ctx, "crash", "moved"))
+	case "clone":
+		must(t, strategy.Clone(ctx, "crash", "moved"))
 	}
-	must(t, do(context.Background(), "crash"))
 }
 
 // dieAt runs a child that dies at a step, and fails if it does not.

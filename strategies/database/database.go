@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 
 	"gorm.io/gorm"
@@ -16,7 +17,7 @@ import (
 
 // Opener returns the dialector of a tenant's database, made with a DSN as in postgres.Open(dsn). It must give every tenant
 // a database of its own, of the kind GORM was opened with. It is called each time a connection is opened, from many
-// goroutines. ctx is the statement's under tenancy.Central, so that a look-up in the central database needs no more. It
+// goroutines. Where records name places, tenantconn.PlaceOf(ctx) is the tenant's. ctx is the statement's under tenancy.Central, so that a look-up in the central database needs no more. It
 // returns tenancy.ErrUnknownTenant or tenancy.ErrTenantSuspended for a tenant that must not be served; its error is the
 // statement's.
 type Opener func(ctx context.Context, id tenancy.ID) (gorm.Dialector, error)
@@ -38,7 +39,8 @@ type Strategy struct {
 	centrals map[string]driver.Connector // by place
 	db       *gorm.DB                    // the first one that was attached
 	plugin   *tenancy.Plugin
-	sites    int // templates migrated so far
+	sites    int  // templates migrated so far
+	beside   bool // another strategy's shared tables stand in the central database
 }
 
 var (
@@ -47,6 +49,8 @@ var (
 	_ tenancy.Verifier    = (*Strategy)(nil)
 	_ tenancy.Provisioner = (*Strategy)(nil)
 	_ tenancy.Restrictor  = (*Strategy)(nil)
+
+	_ tenantconn.Confiner = (*Strategy)(nil)
 )
 
 // Option configures the strategy.
@@ -118,9 +122,6 @@ func (s *Strategy) Counters() tenantconn.Counters {
 // It fails with tenancy.ErrUnsupported on other databases than SQLite, PostgreSQL and MySQL, or on another one than the
 // first, and where the connections cannot be opened again: over a Conn of the application's, or when dbresolver came first.
 func (s *Strategy) Attach(db *gorm.DB) error {
-	if s.open == nil {
-		return errors.New("database: New needs a function that opens a tenant's database")
-	}
 	if _, ok := db.Plugins["gorm:db_resolver"]; ok {
 		return errors.New("database: register dbresolver after tenancy, so that its connections are routed, too")
 	}
@@ -131,13 +132,58 @@ func (s *Strategy) Attach(db *gorm.DB) error {
 	if tenantconn.Confined(old) {
 		return nil
 	}
-	kind, usual := db.Name(), old.Driver()
-	connector, err := tenantconn.ConnectorOf(db.Dialector, usual)
+	side, err := s.Confine(db, false)
 	if err != nil {
 		return err
 	}
+	pool, err := side.Pool.Open(old.Driver(), side.Wall)
+	if err != nil {
+		return err
+	}
+	return tenantconn.Replace(db, pool)
+}
+
+// Confine is Attach beside other strategies (see strategies/hybrid). Connections to the tenants and, where the strategy is
+// asked for them, to the central database come from this strategy's own budget. Where shared tables are beside, owned tables
+// in the central database are no mistake: no tenant of this strategy reaches it.
+func (s *Strategy) Confine(db *gorm.DB, besideShared bool) (tenantconn.Side, error) {
+	if s.open == nil {
+		return tenantconn.Side{}, errors.New("database: New needs a function that opens a tenant's database")
+	}
+	old, err := db.DB()
+	if err != nil {
+		return tenantconn.Side{}, fmt.Errorf("database: GORM has no *sql.DB to replace: %w", err)
+	}
+	usual := old.Driver()
+	connector, err := tenantconn.ConnectorOf(db.Dialector, usual)
+	if err != nil {
+		return tenantconn.Side{}, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.accept(db.Name()); err != nil {
+		return tenantconn.Side{}, err
+	}
+	if s.pool == nil {
+		if s.pool, err = tenantconn.NewPool(s.budget, s.find); err != nil {
+			return tenantconn.Side{}, err
+		}
+	}
+	central := ""
+	if n := len(s.centrals); n > 0 {
+		central = "*" + strconv.Itoa(n) // no tenant has this id
+	}
+	s.kind, s.usual, s.beside = db.Name(), usual, besideShared
+	s.centrals[central] = connector
+	if s.db == nil {
+		s.db = db
+	}
+	wall := tenantconn.Wall{Settings: []string{"place"}, Router: router(central, s.allow)}
+	return tenantconn.Side{Wall: wall, Pool: s.pool}, nil
+}
+
+// accept refuses a kind of database that the strategy cannot have, or has not. s.mu is held.
+func (s *Strategy) accept(kind string) error {
 	switch {
 	case kind != "sqlite" && kind != "postgres" && kind != "mysql":
 		return fmt.Errorf("%w: a database of the kind %s for each tenant", tenancy.ErrUnsupported, kind)
@@ -145,25 +191,7 @@ func (s *Strategy) Attach(db *gorm.DB) error {
 		return fmt.Errorf("%w: the first database was opened as %s, this one as %s; all of one strategy are of one kind",
 			tenancy.ErrUnsupported, s.kind, kind)
 	}
-	if s.pool == nil {
-		if s.pool, err = tenantconn.NewPool(s.budget, s.find); err != nil {
-			return err
-		}
-	}
-	central := ""
-	if n := len(s.centrals); n > 0 {
-		central = "*" + strconv.Itoa(n) // no tenant has this id
-	}
-	pool, err := s.pool.Open(usual, tenantconn.Wall{Settings: []string{"place"}, Router: router(central, s.allow)})
-	if err != nil {
-		return err
-	}
-	s.kind, s.usual = kind, usual
-	s.centrals[central] = connector
-	if s.db == nil {
-		s.db = db
-	}
-	return tenantconn.Replace(db, pool)
+	return nil
 }
 
 // router asks the context what it may reach. Whoever acts for no tenant reaches the central database, also under Bypass.
@@ -209,11 +237,19 @@ func (s *Strategy) find(ctx context.Context, r tenantconn.Route) (driver.Connect
 	if at, ok := ctx.Value(siteKey{}).(*site); ok {
 		return at.connector, nil
 	}
+	if _, place, several := strings.Cut(r.Values[0], "@"); several {
+		ctx = tenantconn.WithPlace(ctx, place)
+	}
 	d, err := s.open(tenancy.Central(ctx), r.Tenant)
 	if err != nil {
 		return nil, err
 	}
-	return s.connector(d)
+	c, err := s.connector(d)
+	if files, ok := s.places.(*Files); ok && err == nil {
+		path, err := files.path(r.Tenant)
+		return present{c, path}, err
+	}
+	return c, err
 }
 
 // connector returns what opens connections to a tenant's database.

@@ -91,8 +91,8 @@ func (m *MySQL) config(name string) (*driver.Config, error) {
 	return config, nil
 }
 
-// alone runs f on a connection of the administrator while no other process makes or removes the same tenant.
-func (m *MySQL) alone(ctx context.Context, name string, f func(*sql.Conn) error) error {
+// connected runs f on a connection of the administrator.
+func (m *MySQL) connected(ctx context.Context, f func(*sql.Conn) error) error {
 	config, err := m.config("")
 	if err != nil {
 		return err
@@ -102,21 +102,29 @@ func (m *MySQL) alone(ctx context.Context, name string, f func(*sql.Conn) error)
 		return errors.New("database: the admin DSN cannot be read")
 	}
 	db := sql.OpenDB(connector)
-	defer db.Close() // which gives the lock back
+	defer db.Close()
 	c, err := db.Conn(ctx)
 	if err != nil {
 		return &hidden{"database: the MySQL server cannot be reached as administrator", err}
 	}
 	defer c.Close()
-	sum := sha256.Sum256([]byte("tenancy:" + name))
-	var got sql.NullInt64
-	if err := c.QueryRowContext(ctx, "SELECT GET_LOCK(?, 3600)", hex.EncodeToString(sum[:16])).Scan(&got); err != nil {
-		return err
-	}
-	if got.Int64 != 1 {
-		return errors.New("database: the lock of the tenant was not free in time")
-	}
 	return f(c)
+}
+
+// alone runs f on a connection of the administrator while no other process makes or removes the same tenant. The lock ends
+// with the connection.
+func (m *MySQL) alone(ctx context.Context, name string, f func(*sql.Conn) error) error {
+	return m.connected(ctx, func(c *sql.Conn) error {
+		sum := sha256.Sum256([]byte("tenancy:" + name))
+		var got sql.NullInt64
+		if err := c.QueryRowContext(ctx, "SELECT GET_LOCK(?, 3600)", hex.EncodeToString(sum[:16])).Scan(&got); err != nil {
+			return err
+		}
+		if got.Int64 != 1 {
+			return errors.New("database: the lock of the tenant was not free in time")
+		}
+		return f(c)
+	})
 }
 
 // Provision is for the strategy, which knows the tables: use [Strategy.Provision]. It fails with tenancy.ErrUnsupported.

@@ -30,23 +30,33 @@ func (p *Postgres) made(ctx context.Context, c *pgx.Conn, name string) (bool, er
 	return err == nil, err
 }
 
+// hasRole reports whether the tenant's role is there; one of another's making is ErrForeign.
+func (*Postgres) hasRole(ctx context.Context, c *pgx.Conn, name string) (bool, error) {
+	var comment string
+	err := c.QueryRow(ctx, "SELECT coalesce(shobj_description(oid, 'pg_authid'), '') FROM pg_roles WHERE rolname = $1", name).Scan(&comment)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	if err == nil && comment != mark(name) {
+		err = fmt.Errorf("%w: the role %q", ErrForeign, name)
+	}
+	return err == nil, err
+}
+
 // makeRole makes the tenant's role, or gives it its password again.
 func (p *Postgres) makeRole(ctx context.Context, c *pgx.Conn, name, password string, known bool) error {
 	secret, err := verifier(password)
 	if err != nil {
 		return err
 	}
-	comment := ""
-	err = c.QueryRow(ctx, "SELECT coalesce(shobj_description(oid, 'pg_authid'), '') FROM pg_roles WHERE rolname = $1", name).Scan(&comment)
+	exists, err := p.hasRole(ctx, c, name)
 	switch {
-	case errors.Is(err, pgx.ErrNoRows):
+	case err != nil:
+		return err
+	case !exists:
 		return execText(ctx, c,
 			"CREATE ROLE "+quote(name)+" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD "+literal(secret)+" IN ROLE "+quote(p.group())+
 				"; COMMENT ON ROLE "+quote(name)+" IS "+literal(mark(name)))
-	case err != nil:
-		return err
-	case comment != mark(name):
-		return fmt.Errorf("%w: the role %q", ErrForeign, name)
 	}
 	if err := execText(ctx, c, "ALTER ROLE "+quote(name)+" PASSWORD "+literal(secret)); err != nil || !known {
 		return err
@@ -171,15 +181,9 @@ func (p *Postgres) dropDatabase(ctx context.Context, c *pgx.Conn, name string) e
 }
 
 func (p *Postgres) dropRole(ctx context.Context, c *pgx.Conn, name string) error {
-	comment := ""
-	err := c.QueryRow(ctx, "SELECT coalesce(shobj_description(oid, 'pg_authid'), '') FROM pg_roles WHERE rolname = $1", name).Scan(&comment)
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return nil
-	case err != nil:
+	exists, err := p.hasRole(ctx, c, name)
+	if err != nil || !exists {
 		return err
-	case comment != mark(name):
-		return fmt.Errorf("%w: the role %q", ErrForeign, name)
 	}
 	return execText(ctx, c, "DROP ROLE "+quote(name))
 }

@@ -11,6 +11,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/gorm-tenancy/tenancy"
+	"github.com/gorm-tenancy/tenancy/tenantconn"
 )
 
 // ErrForeign says that a database, file or role of the tenant's name exists and was not made for this tenant by the
@@ -45,7 +46,7 @@ func (s *Strategy) Provision(ctx context.Context, id tenancy.ID) error {
 		return errNoProvisioner
 	}
 	if plugin == nil {
-		return errors.New("database: call db.Use first")
+		return errUnused
 	}
 	m, ok := places.(maker)
 	if !ok {
@@ -59,7 +60,7 @@ func (s *Strategy) Provision(ctx context.Context, id tenancy.ID) error {
 	if err := m.provision(ctx, id, t); err != nil {
 		return err
 	}
-	pool.Retry(string(id))
+	pool.Retry(placeOf(ctx, id))
 	return nil
 }
 
@@ -79,14 +80,19 @@ func (s *Strategy) Deprovision(ctx context.Context, id tenancy.ID) error {
 		return errNoProvisioner
 	}
 	if pool == nil {
-		return errors.New("database: call db.Use first")
+		return errUnused
 	}
-	release, err := pool.Vacate(ctx, string(id))
+	release, err := pool.Vacate(ctx, placeOf(ctx, id))
 	if err != nil {
 		return err
 	}
 	defer release()
 	return places.Deprovision(ctx, id)
+}
+
+// placeOf is the tenant's place in the pool.
+func placeOf(ctx context.Context, id tenancy.ID) string {
+	return tenantconn.PlaceKey(id, tenantconn.PlaceOf(ctx))
 }
 
 // migrate makes the tables in a database that belongs to no tenant yet, with a context that names one.

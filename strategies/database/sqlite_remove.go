@@ -67,21 +67,10 @@ func (f *Files) keep(ctx context.Context, path string) error {
 	}
 	defer os.RemoveAll(dir)
 	copied := filepath.Join(dir, "copy.db")
-	err = f.with(ctx, path, "rw", func(c *sql.Conn) error {
-		_, err := c.ExecContext(ctx, "VACUUM INTO ?", copied)
-		return err
-	})
-	if err != nil {
+	if err := f.snapshot(ctx, path, copied); err != nil {
 		return err
 	}
 	f.step("copied")
-	file, err := os.OpenFile(copied, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(file.Sync(), file.Close()); err != nil {
-		return err
-	}
 	name := filepath.Base(path)
 	name = name[:len(name)-len(".db")] + "-" + time.Now().UTC().Format("20060102T150405.000000000Z") + ".db"
 	if err := os.Rename(copied, filepath.Join(f.backups, name)); err != nil {

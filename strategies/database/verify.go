@@ -1,7 +1,7 @@
 package database
 
 import (
-	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -17,9 +17,26 @@ var tableNames = map[string]string{
 	"mysql":    "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()",
 }
 
-// Verify fails with tenancy.ErrUnconfined when an owned table stands in the central database, where statements that act for
-// no tenant would find it. The plugin calls it at the end of db.Use.
+// Verify fails with tenancy.ErrUnconfined when owned tables stand in the central database, where statements that act for
+// no tenant would find them, and names all of them. The plugin calls it at the end of db.Use.
 func (s *Strategy) Verify(db *gorm.DB, p *tenancy.Plugin) error {
+	s.mu.Lock()
+	beside := s.beside
+	s.mu.Unlock()
+	if !beside {
+		if err := s.verifyCentral(db, p); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.plugin == nil {
+		s.plugin = p
+	}
+	return nil
+}
+
+func (s *Strategy) verifyCentral(db *gorm.DB, p *tenancy.Plugin) error {
 	pool, err := db.DB()
 	if err != nil {
 		return err
@@ -28,28 +45,24 @@ func (s *Strategy) Verify(db *gorm.DB, p *tenancy.Plugin) error {
 	for _, t := range p.OwnedTables() {
 		owned[strings.ToLower(t.Name[strings.LastIndexByte(t.Name, '.')+1:])] = true
 	}
-	rows, err := pool.QueryContext(tenancy.Central(context.Background()), tableNames[db.Name()])
+	rows, err := pool.QueryContext(tenancy.Central(db.Statement.Context), tableNames[db.Name()])
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
+	var wrong []error
 	for rows.Next() {
 		var name string
 		if err := rows.Scan(&name); err != nil {
 			return err
 		}
 		if owned[strings.ToLower(name)] {
-			return fmt.Errorf("%w: the owned table %q stands in the central database; move its rows to the tenants' databases and drop it",
-				tenancy.ErrUnconfined, name)
+			wrong = append(wrong, &tenancy.Defect{
+				Code: "table-misplaced", Table: name, Err: tenancy.ErrUnconfined,
+				Message: fmt.Sprintf("the owned table %q stands in the central database", name),
+				Mend:    "move its rows to the tenants' databases and DROP TABLE it there",
+			})
 		}
 	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.plugin == nil {
-		s.plugin = p
-	}
-	return nil
+	return errors.Join(append(wrong, rows.Err())...)
 }

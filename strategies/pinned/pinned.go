@@ -27,6 +27,7 @@ var (
 	_ tenancy.Strategy    = (*Strategy)(nil)
 	_ tenancy.Isolator    = (*Strategy)(nil)
 	_ tenancy.Verifier    = (*Strategy)(nil)
+	_ tenancy.Inspector   = (*Strategy)(nil)
 	_ tenancy.Provisioner = (*Strategy)(nil)
 )
 
@@ -144,6 +145,14 @@ func (s *Strategy) route(ctx context.Context) (tenantconn.Route, error) {
 func (s *Strategy) Verify(db *gorm.DB, p *tenancy.Plugin) error {
 	if v, ok := s.inner.(tenancy.Verifier); ok {
 		return v.Verify(db, p)
+	}
+	return nil
+}
+
+// Inspect is that of the strategy within.
+func (s *Strategy) Inspect(ctx context.Context, db *gorm.DB, p *tenancy.Plugin) error {
+	if i, ok := s.inner.(tenancy.Inspector); ok {
+		return i.Inspect(ctx, db, p)
 	}
 	return nil
 }

@@ -14,10 +14,14 @@ import (
 // ErrForeign says that a schema, database or role of the tenant's name exists and was not made for this tenant.
 var ErrForeign = errors.New("schema: it exists and was not made for this tenant")
 
+var errUnused = errors.New("schema: call db.Use first")
+
 // home is the database in which tenants are provisioned: the first one that was attached.
 type home struct {
 	db      *gorm.DB // as given to db.Use
 	central string   // MySQL's central database
+
+	sessions bool // the driver keeps the tenant on the session
 
 	// Set by Verify:
 	plugin *tenancy.Plugin
@@ -44,7 +48,7 @@ func (s *Strategy) find(id tenancy.ID) (h home, name string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.home == nil || s.home.plugin == nil {
-		return home{}, "", errors.New("schema: call db.Use first")
+		return home{}, "", errUnused
 	}
 	return *s.home, name, nil
 }

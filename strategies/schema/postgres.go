@@ -16,6 +16,9 @@ func mark(id tenancy.ID) string { return "tenancy:" + string(id) }
 func (s *Strategy) provisionPostgres(ctx context.Context, h home, id tenancy.ID, name string) error {
 	var script string
 	ctx = asBuilder(tenancy.WithTenant(ctx, id)) // in the tenant's search_path, as whoever may create
+	if h.script != "" && !s.roles && replay(ctx, h, id, name) == nil {
+		return nil
+	}
 	err := h.inTransaction(ctx, func(tx *sql.Tx) error {
 		exists, err := schemaOf(ctx, tx, id, name)
 		if err != nil {
@@ -36,6 +39,17 @@ func (s *Strategy) provisionPostgres(ctx context.Context, h home, id tenancy.ID,
 		defer s.mu.Unlock()
 		s.home.script = script
 	}
+	return err
+}
+
+// replay makes a schema in one message, which is one transaction: all of it or nothing. Where it fails, because the schema is
+// there for example, the long way finds out why.
+func replay(ctx context.Context, h home, id tenancy.ID, name string) error {
+	pool, err := h.db.DB()
+	if err != nil {
+		return err
+	}
+	_, err = pool.ExecContext(ctx, locking(name)+";\n"+heading(id, name)+h.script)
 	return err
 }
 
@@ -62,14 +76,22 @@ FROM pg_catalog.pg_namespace WHERE nspname OPERATOR(pg_catalog.=) $1`, name).Sca
 
 // lock holds a name to the end of the transaction.
 func lock(ctx context.Context, tx *sql.Tx, name string) error {
-	_, err := tx.ExecContext(ctx, "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended("+text("tenancy schema "+name)+", 0))")
+	_, err := tx.ExecContext(ctx, locking(name))
 	return err
+}
+
+func locking(name string) string {
+	return "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(" + text("tenancy schema "+name) + ", 0))"
+}
+
+// heading makes the schema, which is marked as the tenant's.
+func heading(id tenancy.ID, name string) string {
+	return fmt.Sprintf("CREATE SCHEMA %[1]s;\nCOMMENT ON SCHEMA %[1]s IS %[2]s;\n", quote(name), text(mark(id)))
 }
 
 // build makes the schema and its tables. It returns the recorded DDL when there was none yet.
 func build(ctx context.Context, tx *sql.Tx, h home, id tenancy.ID, name string) (script string, err error) {
-	head := fmt.Sprintf("CREATE SCHEMA %[1]s;\nCOMMENT ON SCHEMA %[1]s IS %[2]s;\n", quote(name), text(mark(id)))
-	if _, err := tx.ExecContext(ctx, head+h.script); err != nil || h.script != "" {
+	if _, err := tx.ExecContext(ctx, heading(id, name)+h.script); err != nil || h.script != "" {
 		return "", err
 	}
 	r := &recorder{Tx: tx, ctx: ctx}

@@ -11,7 +11,7 @@ import (
 )
 
 // Rename gives a tenant's schema, and with [Roles] its role, to another id, in one transaction of a few statements on
-// PostgreSQL. Where to has a schema of its own and from has none, nothing is left to do.
+// PostgreSQL. In tables with a tenant column rows get the new id. Where to has a schema of its own and from has none, nothing is left to do.
 //
 // It fails with [ErrForeign] when the schema of from was not made for it, or one named for to exists; with
 // tenancy.ErrUnknownTenant when neither has one; with tenancy.ErrInvalidID when an id cannot name a schema; and with
@@ -28,6 +28,10 @@ func (s *Strategy) Rename(ctx context.Context, from, to tenancy.ID) error {
 	if h.db.Name() == "mysql" {
 		return fmt.Errorf("%w: MySQL cannot rename databases", tenancy.ErrUnsupported)
 	}
+	changes, err := h.plugin.ColumnChanges(from, to)
+	if err != nil {
+		return err
+	}
 	ctx = tenancy.Bypass(ctx, "schema.Rename")
 	return h.inTransaction(ctx, func(tx *sql.Tx) error {
 		done, err := renamed(ctx, tx, from, to, old, name)
@@ -36,6 +40,9 @@ func (s *Strategy) Rename(ctx context.Context, from, to tenancy.ID) error {
 		}
 		_, err = tx.ExecContext(ctx, fmt.Sprintf("ALTER SCHEMA %s RENAME TO %s;\nCOMMENT ON SCHEMA %[2]s IS %[3]s",
 			quote(old), quote(name), text(mark(to))))
+		if err == nil {
+			err = retag(ctx, tx, name, changes)
+		}
 		if err != nil || !s.roles {
 			return err
 		}
@@ -68,6 +75,24 @@ func renamed(ctx context.Context, tx *sql.Tx, from, to tenancy.ID, old, name str
 		return false, tenancy.ErrUnknownTenant
 	}
 	return target, nil
+}
+
+// retag gives rows of tables with a tenant column the new id.
+func retag(ctx context.Context, tx *sql.Tx, name string, changes []tenancy.ColumnChange) error {
+	for _, c := range changes {
+		table, column := quote(name)+"."+quote(c.Table), quote(c.Column)
+		var there sql.NullString
+		if err := tx.QueryRowContext(ctx, "SELECT to_regclass($1)::text", table).Scan(&there); err != nil {
+			return err
+		}
+		if !there.Valid { // the tenant is behind in its migrations
+			continue
+		}
+		if _, err := tx.ExecContext(ctx, "UPDATE "+table+" SET "+column+" = $1 WHERE "+column+" = $2", c.To, c.From); err != nil {
+			return fmt.Errorf("schema: give the rows of table %q the new id: %w", c.Table, err)
+		}
+	}
+	return nil
 }
 
 // renameRole renames the tenant's role, if it has one: it may have been provisioned without.

@@ -23,7 +23,7 @@ func TestRename(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := newEnv(t, with)
-			before := e.dump(e.prefix+"a", ownedTables...)
+			before := strings.ReplaceAll(e.dump(e.prefix+"a", ownedTables...), `"tenant_id": "a"`, `"tenant_id": "c"`)
 			e.untouched(func() {
 				for range 2 { // it is idempotent
 					must(t, e.strategy.Rename(t.Context(), "a", "c"))
@@ -37,6 +37,10 @@ func TestRename(t *testing.T) {
 			must(t, e.db.WithContext(as("c")).Create(&Poll{Title: "new"}).Error)
 			if len(polls) != 2 || polls[0].Title != "a-poll1" || len(polls[0].Choices) != 2 || len(polls[0].Tags) != 1 {
 				t.Errorf("read %+v", polls)
+			}
+			var notes []Note // whose tenant column says the new id, too
+			if err := e.db.WithContext(as("c")).Find(&notes).Error; err != nil || len(notes) != 2 {
+				t.Errorf("%v, %d notes", err, len(notes))
 			}
 			if err := e.db.WithContext(as("a")).Find(&polls).Error; err == nil {
 				t.Error("the old id still reads")
@@ -82,7 +86,7 @@ func TestRenameRefuses(t *testing.T) {
 func TestRenameBackAndForth(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, setup{})
-	before := e.dump("tenant_a", ownedTables...)
+	before := strings.ReplaceAll(e.dump("tenant_a", ownedTables...), `"tenant_id": "a"`, `"tenant_id": "c"`)
 	var wg sync.WaitGroup
 	for i := range 8 {
 		from, to := tenancy.ID("a"), tenancy.ID("c")

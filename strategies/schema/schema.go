@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
 
 	"github.com/gorm-tenancy/tenancy"
@@ -23,8 +24,9 @@ type Strategy struct {
 	pooled     bool
 	allow      func(tenancy.ID) error
 
-	mu   sync.Mutex
-	home *home // guarded by mu; where tenants are provisioned
+	mu     sync.Mutex
+	home   *home // guarded by mu; where tenants are provisioned
+	beside bool  // guarded by mu; another strategy's shared tables stand in the database of the DSN
 }
 
 var (
@@ -34,6 +36,10 @@ var (
 	_ tenancy.Provisioner = (*Strategy)(nil)
 	_ tenancy.Restrictor  = (*Strategy)(nil)
 	_ tenancy.Renamer     = (*Strategy)(nil)
+	_ tenancy.Inspector   = (*Strategy)(nil)
+	_ tenancy.Surveyor    = (*Strategy)(nil)
+
+	_ tenantconn.Confiner = (*Strategy)(nil)
 )
 
 // New returns the schema strategy.
@@ -48,9 +54,13 @@ func New(opts ...Option) *Strategy {
 // Name returns "schema".
 func (*Strategy) Name() string { return "schema" }
 
-// Isolation says that tenants share no table, and that connections are confined.
-func (*Strategy) Isolation() tenancy.Isolation {
-	return tenancy.Isolation{Siloed: true, Connections: true}
+// Isolation says that tenants share no table, that connections are confined, and whether by settings of the session: with
+// [Session], on MySQL, and on PostgreSQL through another driver than pgx. The last two are known after db.Use.
+func (s *Strategy) Isolation() tenancy.Isolation {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sessions := s.session || s.home != nil && s.home.sessions
+	return tenancy.Isolation{Siloed: true, Connections: true, Sessions: sessions}
 }
 
 // Route returns the same route for every tenant, or tenancy.ErrInvalidID when the id cannot name a schema. Whether the
@@ -72,32 +82,42 @@ func (s *Strategy) Restrict(allow func(tenancy.ID) error) { s.allow = allow }
 //
 // It fails with tenancy.ErrUnsupported on other databases than PostgreSQL and MySQL.
 func (s *Strategy) Attach(db *gorm.DB) error {
-	if err := s.validate(); err != nil {
-		return err
-	}
 	old, err := db.DB()
 	if err != nil {
 		return fmt.Errorf("schema: GORM has no *sql.DB to confine: %w", err)
 	}
-	if err := listFields(db); err != nil {
-		return err
-	}
 	if tenantconn.Confined(old) {
-		return nil
+		return listFields(db)
 	}
-	wall, central, err := s.wall(db.Name(), old)
+	side, err := s.Confine(db, false)
 	if err != nil {
 		return err
 	}
-	if err := tenantconn.Attach(db, wall); err != nil {
-		return err
+	return tenantconn.Attach(db, side.Wall)
+}
+
+// Confine is Attach beside other strategies (see strategies/hybrid). Where shared tables are beside, they may stand where the
+// DSN's search_path leads, or in MySQL's database of the DSN, but in no schema named with [Shared].
+func (s *Strategy) Confine(db *gorm.DB, besideShared bool) (tenantconn.Side, error) {
+	if err := s.validate(); err != nil {
+		return tenantconn.Side{}, err
+	}
+	old, err := db.DB()
+	if err != nil {
+		return tenantconn.Side{}, fmt.Errorf("schema: GORM has no *sql.DB to confine: %w", err)
+	}
+	wall, central, err := s.wall(db.Name(), old)
+	if err != nil {
+		return tenantconn.Side{}, err
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.beside = besideShared
 	if s.home == nil { // replicas come later
-		s.home = &home{db: db, central: central}
+		d, ok := db.Dialector.(*postgres.Dialector)
+		s.home = &home{db: db, central: central, sessions: !ok || d.DriverName != ""}
 	}
-	return nil
+	s.mu.Unlock()
+	return tenantconn.Side{Wall: wall}, listFields(db)
 }
 
 // wall returns the wall for a kind of database, and on MySQL the name of the central one.

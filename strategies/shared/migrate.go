@@ -99,17 +99,26 @@ const kindView = "v"
 func (r relation) acceptable() error {
 	switch {
 	case r.kind == kindView && r.above:
-		return fmt.Errorf("%w: view %s reads with the rights of an owner whom policies do not hold; "+
-			"create it WITH (security_invoker = true), or let another role own it", tenancy.ErrUnconfined, r.name)
+		return &tenancy.Defect{
+			Code: "view-above-policies", Table: r.name, Err: tenancy.ErrUnconfined,
+			Message: "view " + r.name + " reads with the rights of an owner whom policies do not hold",
+			Mend:    "ALTER VIEW " + r.name + " SET (security_invoker = true), or let another role own it",
+		}
 	case r.kind == kindView: // its tables are protected, and policies hold its owner
 		return nil
 	case r.kind != "r" && r.kind != "p":
-		return fmt.Errorf("%w: %s is no table and can have no policies", tenancy.ErrUnconfined, r.name)
+		return &tenancy.Defect{
+			Code: "policy-impossible", Table: r.name, Err: tenancy.ErrUnconfined,
+			Message: r.name + " is no table and can have no policies", Mend: "make it a table, or declare its model central",
+		}
 	}
 	for _, p := range r.policies {
 		if p.widens() {
-			return fmt.Errorf("%w: policy %q of table %s shows the session's role more rows than its tenant's; drop it, make "+
-				"it restrictive, or give it to a role that this one does not inherit from", tenancy.ErrUnconfined, p.name, r.name)
+			return &tenancy.Defect{
+				Code: "policy-foreign", Table: r.name, Err: tenancy.ErrUnconfined,
+				Message: fmt.Sprintf("policy %q of table %s shows the session's role more rows than its tenant's", p.name, r.name),
+				Mend:    "DROP POLICY, make it restrictive, or give it to a role that this one does not inherit from",
+			}
 		}
 	}
 	return nil

@@ -60,11 +60,15 @@ func (s *Strategy) confine(db *gorm.DB) error {
 	if err := supported(db); err != nil {
 		return err
 	}
+	return tenantconn.Attach(db, s.wall())
+}
+
+func (s *Strategy) wall() tenantconn.Wall {
 	wall := tenantconn.Wall{Router: s.connection, Settings: []string{setting}, Pooled: s.pooled, RowsOnly: true}
 	if s.bypassRole != "" {
 		wall.Settings = append(wall.Settings, "role")
 	}
-	return tenantconn.Attach(db, wall)
+	return wall
 }
 
 // noRole is PostgreSQL's word for the role that logged in.

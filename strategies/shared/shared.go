@@ -13,6 +13,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/gorm-tenancy/tenancy"
+	"github.com/gorm-tenancy/tenancy/tenantconn"
 )
 
 // Strategy keeps all tenants in the same tables. It is safe for concurrent use.
@@ -28,6 +29,8 @@ var (
 	_ tenancy.Isolator   = (*Strategy)(nil)
 	_ tenancy.Verifier   = (*Strategy)(nil)
 	_ tenancy.Restrictor = (*Strategy)(nil)
+
+	_ tenantconn.Confiner = (*Strategy)(nil)
 )
 
 // Option configures the strategy.
@@ -59,6 +62,27 @@ func (s *Strategy) Attach(db *gorm.DB) error {
 		return err
 	}
 	return s.confine(db)
+}
+
+// Confine is Attach beside other strategies (see strategies/hybrid). Without [RowLevelSecurity] the connections are as the
+// dialector makes them, and the plugin's predicate alone holds the tenant.
+func (s *Strategy) Confine(db *gorm.DB, _ bool) (tenantconn.Side, error) {
+	if err := s.validate(); err != nil {
+		return tenantconn.Side{}, err
+	}
+	if !s.rowSecurity {
+		return tenantconn.Side{Wall: tenantconn.Wall{Router: s.plain}}, nil
+	}
+	return tenantconn.Side{Wall: s.wall()}, supported(db)
+}
+
+// plain is the tenantconn.Router of connections without settings.
+func (s *Strategy) plain(ctx context.Context) (tenantconn.Route, error) {
+	reach, id, err := tenancy.ReachOf(ctx)
+	if err == nil && reach == tenancy.ReachTenant && s.allow != nil {
+		err = s.allow(id)
+	}
+	return tenantconn.Route{Tenant: id, Central: reach == tenancy.ReachCentral}, err
 }
 
 // Restrict makes connections ask allow for every statement of a tenant, with [RowLevelSecurity]; without it the strategy

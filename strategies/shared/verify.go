@@ -71,12 +71,17 @@ func (s *Strategy) verifyRoles(ctx context.Context, pool querier) error {
 		if err := rows.Scan(&name, &own, &super); err != nil {
 			return err
 		}
-		if own {
-			found = fmt.Errorf("%w: policies do not hold role %q, which the connection has: it is a superuser or has BYPASSRLS; "+
-				"connect as a role that is neither", tenancy.ErrUnconfined, name)
-		} else {
-			found = fmt.Errorf("%w: the connection's role can take on role %q, whom policies do not hold; revoke it, or name it with "+
-				"shared.BypassRole if it is no superuser and meant for tenancy.Bypass", tenancy.ErrUnconfined, name)
+		found = &tenancy.Defect{
+			Code: "role-above-policies", Role: name, Err: tenancy.ErrUnconfined,
+			Message: fmt.Sprintf("policies do not hold role %q, which the connection has: it is a superuser or has BYPASSRLS", name),
+			Mend:    "connect as a role that is neither",
+		}
+		if !own {
+			found = &tenancy.Defect{
+				Code: "role-above-policies", Role: name, Err: tenancy.ErrUnconfined,
+				Message: fmt.Sprintf("the connection's role can take on role %q, whom policies do not hold", name),
+				Mend:    "revoke it, or name it with shared.BypassRole if it is no superuser and meant for tenancy.Bypass",
+			}
 		}
 		return nil
 	}, query, args...)
@@ -93,20 +98,20 @@ func verifyRelation(db *gorm.DB, r relation) error {
 	if err != nil {
 		return err
 	}
-	what := ""
+	code, what := "", ""
 	switch own := r.own(); {
 	case !r.enabled:
-		what = "has no row-level security"
+		code, what = "rls-off", "has no row-level security"
 	case !r.forced:
-		what = "does not force row-level security on its owner"
+		code, what = "rls-not-forced", "does not force row-level security on its owner"
 	case own == nil:
-		what = "has no policy " + policyName
+		code, what = "policy-missing", "has no policy "+policyName
 	case !own.says(condition):
-		what = "has a policy " + policyName + " that says something else"
+		code, what = "policy-changed", "has a policy "+policyName+" that says something else"
 	default:
 		return nil
 	}
-	return fmt.Errorf("%w: table %s %s; %s", tenancy.ErrUnconfined, r.name, what, mend)
+	return &tenancy.Defect{Code: code, Table: r.name, Message: "table " + r.name + " " + what, Mend: mend, Err: tenancy.ErrUnconfined}
 }
 
 const forgottenQuery = `
@@ -139,8 +144,11 @@ func verifyForgotten(ctx context.Context, db *gorm.DB, pool querier, p *tenancy.
 			return err
 		}
 		if !slices.Contains(reported, name) {
-			wrong = append(wrong, fmt.Errorf("%w: %s has a tenant column and nobody declared it, so that it has no policy and raw SQL "+
-				"reads all of it; declare its model with tenancy.OwnedModels or CentralModels, or revoke SELECT", tenancy.ErrUnconfined, name))
+			wrong = append(wrong, &tenancy.Defect{
+				Code: "table-forgotten", Table: name, Err: tenancy.ErrUnconfined,
+				Message: name + " has a tenant column and nobody declared it, so that it has no policy and raw SQL reads all of it",
+				Mend:    "declare its model with tenancy.OwnedModels or CentralModels, or REVOKE SELECT",
+			})
 		}
 		return nil
 	}, forgottenQuery, list(columns), list(central))
@@ -158,15 +166,18 @@ func (s *Strategy) verifyBypass(ctx context.Context, pool querier, relations []r
 		return err
 	}
 	if !exists {
-		return fmt.Errorf("%w: the role named by shared.BypassRole does not exist or is not granted to the connection's role",
-			tenancy.ErrUnconfined)
+		return s.blind("", "the role named by shared.BypassRole does not exist or is not granted to the connection's role",
+			"CREATE ROLE … NOLOGIN BYPASSRLS and GRANT it")
 	}
 	for _, r := range relations {
 		sees := func(p policy) bool { return p.name != policyName && p.permissive && p.appliesBypass }
 		if !above && r.kind != kindView && !slices.ContainsFunc(r.policies, sees) {
-			return fmt.Errorf("%w: the role named by shared.BypassRole sees no rows of table %s: give it BYPASSRLS, or a policy there",
-				tenancy.ErrUnconfined, r.name)
+			return s.blind(r.name, "the role named by shared.BypassRole sees no rows of table "+r.name, "give it BYPASSRLS, or a policy there")
 		}
 	}
 	return nil
+}
+
+func (s *Strategy) blind(table, what, mend string) error {
+	return &tenancy.Defect{Code: "bypass-role", Role: s.bypassRole, Table: table, Message: what, Mend: mend, Err: tenancy.ErrUnconfined}
 }
