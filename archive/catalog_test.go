@@ -33,9 +33,16 @@ func TestClone(t *testing.T) {
 			must(t, store.Save(t.Context(), &catalog.Tenant{ID: id, State: catalog.Active}))
 		}
 		with := func(c catalog.Copier) *catalog.Catalog {
-			c2, err := catalog.New(store, catalog.Strategy(b.strategy), catalog.CopyWith(c), catalog.Hooks(archive.PurgeHook(b.db)))
+			strategy := b.strategy
+			if p, ok := strategy.(tenancy.Provisioner); ok { // some clone by themselves: databases of SQLite
+				strategy = struct {
+					tenancy.Strategy
+					tenancy.Provisioner
+				}{b.strategy, p}
+			}
+			made, err := catalog.New(store, catalog.Strategy(strategy), catalog.CopyWith(c), catalog.Hooks(archive.PurgeHook(b.db)))
 			must(t, err)
-			return c2
+			return made
 		}
 		before, told := b.dump("a"), story(t, b.db, "a")
 		b.unchanged(func() {
