@@ -97,6 +97,8 @@ func forbidden(name, path string) string {
 		return "only programs have a command line"
 	case in(name, "/tenantcli") && (in(path, module+"/strategies") || in(path, module+"/httpmw") || in(path, module+"/ginmw")):
 		return "the commands take what the application made"
+	case in(name, "/archive") && in(path, module) && path != module && path != module+"/catalog":
+		return "an archive is the same under every strategy"
 	case in(path, module+"/example") && !in(name, "/example"):
 		return "examples are for applications"
 	}
@@ -137,6 +139,8 @@ func TestForbidden(t *testing.T) {
 		{"/catalog", module + "/httpmw", true},
 		{"/catalog", module + "/strategies/schema", true},
 		{"/catalog/storetest", module + "/catalog", false},
+		{"/archive", module + "/catalog", false},
+		{"/archive", module + "/strategies/schema", true},
 		{"/bench", module + "/example/polls", true},
 		{"/example/polls", module + "/ginmw", false},
 		{"/example/polls", module + "/tenantcli", false},

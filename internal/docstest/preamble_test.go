@@ -15,6 +15,7 @@ var wrapper = docstest.Wrapper{
 		"hybrid":   module + "/strategies/hybrid",
 		"catalog":  module + "/catalog",
 		"migrate":  module + "/migrate",
+		"archive":  module + "/archive",
 		"doctor":   module + "/doctor",
 		"httpmw":   module + "/httpmw",
 		"ginmw":    module + "/ginmw",
@@ -64,7 +65,8 @@ var wrapper = docstest.Wrapper{
 	Preambles: map[string]string{
 		"": `
 			var ctx context.Context
-			var db *gorm.DB
+			var db, other *gorm.DB
+			var file *os.File
 			var dsn, adminDSN string
 			var key []byte
 			var err error
