@@ -2,6 +2,7 @@ package retrofit
 
 import (
 	"database/sql"
+	badconn "database/sql/driver"
 	"errors"
 	"fmt"
 	"regexp"
@@ -23,17 +24,19 @@ func (m mysql) acquire(s *session) (bool, error) {
 	if err != nil || free == 0 {
 		return false, err
 	}
-	return true, m.wait(s, fmt.Sprint(max(1, int(m.config.lockTimeout.Seconds()))))
+	// Batches lock the rows they change and none between.
+	wait := max(1, int(m.config.lockTimeout.Seconds()))
+	return true, errors.Join(
+		s.exec(fmt.Sprintf("SET SESSION lock_wait_timeout = %d, SESSION innodb_lock_wait_timeout = %[1]d", wait)),
+		s.exec("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"))
 }
 
-// wait bounds the wait for the locks of tables and rows.
-func (mysql) wait(s *session, seconds string) error {
-	return s.exec("SET SESSION lock_wait_timeout = " + seconds + ", SESSION innodb_lock_wait_timeout = " + seconds)
-}
-
-func (m mysql) release(s *session) error {
-	_, err := s.count("SELECT RELEASE_LOCK(" + lockName + ")")
-	return errors.Join(m.wait(s, "DEFAULT"), s.exec("SET foreign_key_checks = DEFAULT"), err)
+// release ends the connection, and with it the lock and all settings.
+func (mysql) release(s *session) error {
+	if err := s.Raw(func(any) error { return badconn.ErrBadConn }); !errors.Is(err, badconn.ErrBadConn) {
+		return err
+	}
+	return nil
 }
 
 func (mysql) text(column string) string { return "CAST(" + column + " AS BINARY)" }
@@ -201,18 +204,12 @@ func (m mysql) ready(t *table, st state, _ bool) []string {
 	return names
 }
 
-func (m mysql) add(t *table, st state) (changes []Change, notes []string, err error) {
-	if st.complete() {
-		return nil, nil, nil
-	}
+func (m mysql) column(t *table) string {
+	return "ALTER TABLE " + t.quoted + " ADD COLUMN " + t.definition() + instant
+}
+
+func (m mysql) add(t *table, st state) (changes []Change) {
 	change := func(text string) { changes = append(changes, Change{Table: t.name, SQL: []string{text}}) }
-	if !st.column {
-		add := "ALTER TABLE " + t.quoted + " ADD COLUMN " + t.column + " " + t.kind
-		if t.legacy != "" {
-			add += " NOT NULL DEFAULT " + t.legacy
-		}
-		change(add + instant)
-	}
 	names, texts := m.triggers(t, st)
 	for i, name := range names {
 		if !slices.Contains(st.triggers, name) {
@@ -222,7 +219,7 @@ func (m mysql) add(t *table, st state) (changes []Change, notes []string, err er
 	for _, old := range st.others(names) {
 		change("DROP TRIGGER " + m.inSchema(t, old))
 	}
-	return changes, nil, nil
+	return changes
 }
 
 func (m mysql) constrain(t *table, st state) (changes []Change, notes []string, err error) {

@@ -140,28 +140,19 @@ func (p postgres) ready(t *table, _ state, _ bool) []string {
 	return []string{name}
 }
 
-func (p postgres) add(t *table, st state) ([]Change, []string, error) {
-	if st.complete() {
-		return nil, nil, nil
-	}
-	c := Change{Table: t.name}
-	if !st.column {
-		add := "ALTER TABLE " + t.quoted + " ADD COLUMN " + t.column + " " + t.kind
-		if t.legacy != "" {
-			add += " NOT NULL DEFAULT " + t.legacy
-		}
-		c.SQL = append(c.SQL, add)
-	}
+func (p postgres) column(t *table) string {
+	return "ALTER TABLE " + t.quoted + " ADD COLUMN " + t.definition()
+}
+
+func (p postgres) add(t *table, st state) []Change {
 	name, function := p.trigger(t)
-	if !st.has([]string{name}) {
-		c.SQL = append(c.SQL, function, "DROP TRIGGER IF EXISTS "+p.quote(name)+" ON "+t.quoted,
-			"CREATE TRIGGER "+p.quote(name)+" BEFORE INSERT OR UPDATE ON "+t.quoted+" FOR EACH ROW EXECUTE FUNCTION "+p.quote(name)+"()")
-		c.SQL = append(c.SQL, p.dropTriggers(t, st.others([]string{name}))...)
+	if st.has([]string{name}) {
+		return nil
 	}
-	if len(c.SQL) == 0 {
-		return nil, nil, nil
-	}
-	return []Change{c}, nil, nil
+	on := p.quote(name) + " BEFORE INSERT OR UPDATE ON " + t.quoted + " FOR EACH ROW EXECUTE FUNCTION " + p.quote(name) + "()"
+	return []Change{{Table: t.name, SQL: append([]string{
+		function, "DROP TRIGGER IF EXISTS " + p.quote(name) + " ON " + t.quoted, "CREATE TRIGGER " + on,
+	}, p.dropTriggers(t, st.others([]string{name}))...)}}
 }
 
 func (p postgres) dropTriggers(t *table, names []string) (drops []string) {

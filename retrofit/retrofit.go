@@ -76,8 +76,25 @@ func (r *Retrofit) Do(ctx context.Context, s Stage) (Report, error) {
 // docs/retrofit.md.
 func (r *Retrofit) Add(ctx context.Context) (Report, error) {
 	return r.stage(ctx, StageAdd, func(s *session, report *Report) error {
-		return r.each(s, report, r.dialect.add)
+		if err := r.each(s, report, r.columns); err != nil {
+			return err
+		}
+		return r.each(s, report, r.triggers) // which read the columns of other tables
 	})
+}
+
+func (r *Retrofit) columns(t *table, st state) (changes []Change, notes []string, err error) {
+	if st.column {
+		return nil, nil, nil
+	}
+	return []Change{{Table: t.name, SQL: []string{r.dialect.column(t)}}}, nil, nil
+}
+
+func (r *Retrofit) triggers(t *table, st state) (changes []Change, notes []string, err error) {
+	if st.complete() {
+		return nil, nil, nil
+	}
+	return r.dialect.add(t, st), nil, nil
 }
 
 // Constrain makes what Backfill has reached permanent: NOT NULL, an index led by the tenant column, and beside each unique
@@ -141,7 +158,9 @@ func (r *Retrofit) Plan(ctx context.Context) (Plan, error) {
 func (r *Retrofit) planned(stage Stage, t *table, st state) ([]Change, []string, error) {
 	switch stage {
 	case StageAdd:
-		return r.dialect.add(t, st)
+		changes, _, _ := r.columns(t, st)
+		triggers, _, _ := r.triggers(t, st)
+		return append(changes, triggers...), nil, nil
 	case StageConstrain:
 		return r.constraints(t, st)
 	case StageFinish:

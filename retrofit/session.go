@@ -52,7 +52,11 @@ func (s *session) close() error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), 10*time.Second)
 	defer cancel()
 	s.ctx = ctx
-	return errors.Join(s.r.dialect.release(s), s.Close())
+	err := s.r.dialect.release(s)
+	if closed := s.Close(); !errors.Is(closed, sql.ErrConnDone) { // the dialect may have ended it
+		err = errors.Join(err, closed)
+	}
+	return err
 }
 
 func (s *session) exec(query string, args ...any) error {

@@ -155,26 +155,18 @@ func (q sqlite) swap(t *table, st state, constrained bool) (statements []string)
 	return append(statements, texts...)
 }
 
-func (q sqlite) columnText(t *table) string {
-	text := t.column + " " + t.kind
-	if t.legacy != "" {
-		text += " NOT NULL DEFAULT " + t.legacy
-	}
-	return text
+func (q sqlite) column(t *table) string {
+	return "ALTER TABLE " + t.quoted + " ADD COLUMN " + t.definition()
 }
 
-func (q sqlite) add(t *table, st state) ([]Change, []string, error) {
-	if st.complete() || st.column && st.has(q.ready(t, st, true)) {
-		return nil, nil, nil
+func (q sqlite) add(t *table, st state) []Change {
+	if st.has(q.ready(t, st, true)) {
+		return nil
 	}
-	c := Change{Table: t.name}
-	if !st.column {
-		c.SQL = append(c.SQL, "ALTER TABLE "+t.quoted+" ADD COLUMN "+q.columnText(t))
+	if swap := q.swap(t, st, false); len(swap) > 0 {
+		return []Change{{Table: t.name, SQL: swap}}
 	}
-	if c.SQL = append(c.SQL, q.swap(t, st, false)...); len(c.SQL) == 0 {
-		return nil, nil, nil
-	}
-	return []Change{c}, nil, nil
+	return nil
 }
 
 func (q sqlite) constrain(t *table, st state) (changes []Change, notes []string, err error) {
@@ -227,7 +219,7 @@ func (q sqlite) finish(t *table, st state) ([]Change, []string, error) {
 		return []Change{c}, nil, nil
 	}
 	if !st.column { // in a plan before Add
-		st.create = strings.TrimSuffix(strings.TrimSpace(st.create), ")") + ", " + q.columnText(t) + ")"
+		st.create = strings.TrimSuffix(strings.TrimSpace(st.create), ")") + ", " + t.definition() + ")"
 	}
 	rebuild, err := q.rebuild(t, st)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 
 // rebuild is SQLite's own way to alter a table: another one takes its rows and its name.
 func (q sqlite) rebuild(t *table, st state) ([]string, error) {
-	added, again := ", "+q.columnText(t), ", "+t.column+" "+t.kind+" NOT NULL"
+	added, again := ", "+t.definition(), ", "+t.column+" "+t.kind+" NOT NULL"
 	if strings.Count(st.create, added) != 1 || !strings.HasPrefix(strings.ToUpper(st.create), "CREATE TABLE ") {
 		return nil, fmt.Errorf("%w: column %s of table %q was not made by this package, and SQLite cannot make it NOT NULL; make the "+
 			"table again as https://sqlite.org/lang_altertable.html describes, with the column NOT NULL and without a default",

@@ -13,7 +13,8 @@ type dialect interface {
 	release(*session) error
 	read(*session, *table) (state, error)
 
-	add(*table, state) ([]Change, []string, error)
+	column(*table) string       // the statement that adds it
+	add(*table, state) []Change // the triggers
 	constrain(*table, state) ([]Change, []string, error)
 	keys(*table, state) ([]Change, []string, error) // foreign keys with the tenant, when all tables are constrained
 	finish(*table, state) ([]Change, []string, error)
@@ -56,7 +57,9 @@ type index struct {
 }
 
 // complete reports whether the table is past Finish: the database demands a tenant and nothing fills it in.
-func (st state) complete() bool { return st.column && st.notNull && !st.byDefault && len(st.triggers) == 0 }
+func (st state) complete() bool {
+	return st.column && st.notNull && !st.byDefault && len(st.triggers) == 0
+}
 
 // has reports whether exactly these triggers are there.
 func (st state) has(triggers []string) bool {

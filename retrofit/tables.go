@@ -149,6 +149,14 @@ func (t *table) missing(column string) string {
 	return "(" + column + " IS NULL OR " + column + " = " + t.zero + ")"
 }
 
+// definition is that of the column to be added.
+func (t *table) definition() string {
+	if t.legacy != "" {
+		return t.column + " " + t.kind + " NOT NULL DEFAULT " + t.legacy
+	}
+	return t.column + " " + t.kind
+}
+
 func (t *table) literal(id string) string {
 	if t.zero == "0" {
 		return id
