@@ -27,12 +27,14 @@ func (r *Retrofit) gate(s *session, report *Report, stage Stage) error {
 		if stage != StageFinish {
 			continue
 		}
-		changes, _, err := r.constraints(t, st)
-		if err != nil {
-			return err
-		}
-		if len(changes) > 0 {
-			return notYet(stage, t.name, "is not constrained", StageConstrain)
+		for _, part := range r.parts(StageConstrain) {
+			changes, _, err := part(t, st)
+			if err != nil {
+				return err
+			}
+			if len(changes) > 0 {
+				return notYet(stage, t.name, "is not constrained", StageConstrain)
+			}
 		}
 	}
 	return r.inspect(s, report)
@@ -47,16 +49,6 @@ func (r *Retrofit) kept(t *table, st state) bool {
 	before, after := r.dialect.ready(t, st, false), r.dialect.ready(t, st, true)
 	return st.complete() || st.has(before) || st.has(after) ||
 		st.notNull && !st.byDefault && len(st.others(after)) == 0 && len(st.triggers) > 0
-}
-
-// constraints is what Constrain lacks.
-func (r *Retrofit) constraints(t *table, st state) ([]Change, []string, error) {
-	changes, notes, err := r.dialect.constrain(t, st)
-	if err != nil {
-		return nil, nil, err
-	}
-	more, others, err := r.dialect.keys(t, st)
-	return append(changes, more...), append(notes, others...), err
 }
 
 // inspect looks for rows that stand in the way.

@@ -207,3 +207,40 @@ func must(tb testing.TB, err error) {
 }
 
 func contains(err error, text string) bool { return err != nil && strings.Contains(err.Error(), text) }
+
+// structure is what the database says of the tables, to see whether something was changed.
+func (e *env) structure() string {
+	e.Helper()
+	var out []string
+	query := map[string]string{
+		"sqlite": "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name",
+		"postgres": "SELECT concat_ws(' ', table_name, column_name, is_nullable, column_default) FROM information_schema.columns WHERE table_schema = 'public' " +
+			"UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' UNION ALL SELECT tgname::text FROM pg_trigger WHERE NOT tgisinternal " +
+			"UNION ALL SELECT conname::text FROM pg_constraint UNION ALL SELECT proname::text FROM pg_proc WHERE proname LIKE 'tenancy%' ORDER BY 1",
+		"mysql": "SELECT CONCAT_WS(' ', table_name, column_name, is_nullable, column_default) FROM information_schema.columns WHERE table_schema = DATABASE() " +
+			"UNION ALL SELECT CONCAT_WS(' ', index_name, column_name) FROM information_schema.statistics WHERE table_schema = DATABASE() " +
+			"UNION ALL SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE() ORDER BY 1",
+	}[e.kind]
+	must(e, e.db.Raw(query).Scan(&out).Error)
+	return strings.Join(out, "\n")
+}
+
+// untriggered runs a statement without the triggers of a table, which Add makes again.
+func (e *env) untriggered(table, query string) {
+	e.Helper()
+	var names []string
+	list := map[string]string{
+		"sqlite":   "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?",
+		"postgres": "SELECT tgname::text FROM pg_trigger WHERE tgrelid = to_regclass(?) AND NOT tgisinternal",
+		"mysql":    "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE() AND event_object_table = ?",
+	}[e.kind]
+	must(e, e.db.Raw(list, table).Scan(&names).Error)
+	for _, name := range names {
+		drop := "DROP TRIGGER " + name
+		if e.kind == "postgres" {
+			drop += " ON " + table
+		}
+		e.exec(drop)
+	}
+	e.exec(query)
+}

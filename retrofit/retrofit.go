@@ -21,6 +21,8 @@ type Retrofit struct {
 	tables  []*table
 	links   []link
 	now     func() time.Time
+
+	statement func(string) // tests' only: called before each that changes something
 }
 
 // New returns the retrofit of the owned models of p, whose strategy keeps tenants in shared tables. db is best one without any
@@ -75,26 +77,7 @@ func (r *Retrofit) Do(ctx context.Context, s Stage) (Report, error) {
 // On PostgreSQL connections that hold a prepared "SELECT *" fail once with "cached plan must not change result type"; see
 // docs/retrofit.md.
 func (r *Retrofit) Add(ctx context.Context) (Report, error) {
-	return r.stage(ctx, StageAdd, func(s *session, report *Report) error {
-		if err := r.each(s, report, r.columns); err != nil {
-			return err
-		}
-		return r.each(s, report, r.triggers) // which read the columns of other tables
-	})
-}
-
-func (r *Retrofit) columns(t *table, st state) (changes []Change, notes []string, err error) {
-	if st.column {
-		return nil, nil, nil
-	}
-	return []Change{{Table: t.name, SQL: []string{r.dialect.column(t)}}}, nil, nil
-}
-
-func (r *Retrofit) triggers(t *table, st state) (changes []Change, notes []string, err error) {
-	if st.complete() {
-		return nil, nil, nil
-	}
-	return r.dialect.add(t, st), nil, nil
+	return r.stage(ctx, StageAdd, r.make)
 }
 
 // Constrain makes what Backfill has reached permanent: NOT NULL, an index led by the tenant column, and beside each unique
@@ -105,10 +88,7 @@ func (r *Retrofit) Constrain(ctx context.Context) (Report, error) {
 		if err := r.gate(s, report, StageConstrain); err != nil {
 			return err
 		}
-		err := r.each(s, report, r.dialect.constrain)
-		if err == nil {
-			err = r.each(s, report, r.dialect.keys)
-		}
+		err := r.make(s, report)
 		return errors.Join(r.inspect(s, report), err) // what was written meanwhile
 	})
 }
@@ -121,7 +101,7 @@ func (r *Retrofit) Finish(ctx context.Context) (Report, error) {
 		if err := r.gate(s, report, StageFinish); err != nil {
 			return err
 		}
-		return r.each(s, report, r.dialect.finish)
+		return r.make(s, report)
 	})
 }
 
@@ -131,22 +111,21 @@ func (r *Retrofit) Check(ctx context.Context) (Report, error) {
 	return r.stage(ctx, StageFinish, func(s *session, report *Report) error { return r.gate(s, report, StageFinish) })
 }
 
-// Plan shows what each stage would run now. It changes nothing. Later stages are shown as if the rows had tenants.
+// Plan shows what each stage would run now. It changes nothing. Later stages are shown as if the rows had
+// tenants, and Finish without what Add and Constrain have still to make.
 func (r *Retrofit) Plan(ctx context.Context) (Plan, error) {
 	var plan Plan
 	_, err := r.stage(ctx, "plan", func(s *session, _ *Report) error {
 		for _, stage := range Stages() {
 			p := StagePlan{Stage: stage}
-			for _, t := range r.tables {
-				st, err := r.dialect.read(s, t)
+			for _, part := range r.parts(stage) {
+				err := r.list(s, part, func(changes []Change, notes []string) error {
+					p.Changes, p.Notes = append(p.Changes, changes...), append(p.Notes, notes...)
+					return nil
+				})
 				if err != nil {
 					return err
 				}
-				changes, notes, err := r.planned(stage, t, st)
-				if err != nil {
-					return err
-				}
-				p.Changes, p.Notes = append(p.Changes, changes...), append(p.Notes, notes...)
 			}
 			plan.Stages = append(plan.Stages, p)
 		}
@@ -155,18 +134,39 @@ func (r *Retrofit) Plan(ctx context.Context) (Plan, error) {
 	return plan, err
 }
 
-func (r *Retrofit) planned(stage Stage, t *table, st state) ([]Change, []string, error) {
+// part lists what is missing in a table. Each part of a stage is done in all tables before the next.
+type part func(*table, state) ([]Change, []string, error)
+
+func (r *Retrofit) parts(stage Stage) []part {
 	switch stage {
 	case StageAdd:
-		changes, _, _ := r.columns(t, st)
-		triggers, _, _ := r.triggers(t, st)
-		return append(changes, triggers...), nil, nil
+		return []part{r.columns, r.triggers} // which read the columns of other tables
+	case StageBackfill:
+		return []part{r.batches}
 	case StageConstrain:
-		return r.constraints(t, st)
-	case StageFinish:
-		return r.dialect.finish(t, st)
+		return []part{r.dialect.constrain, r.dialect.keys} // which need the indexes of other tables
+	default:
+		return []part{r.dialect.finish}
 	}
-	if len(st.primary) == 0 || st.complete() || st.column && st.notNull || !st.column && t.legacy != "" {
+}
+
+func (r *Retrofit) columns(t *table, st state) ([]Change, []string, error) {
+	if st.column {
+		return nil, nil, nil
+	}
+	return []Change{{Table: t.name, SQL: []string{r.dialect.column(t)}}}, nil, nil
+}
+
+func (r *Retrofit) triggers(t *table, st state) ([]Change, []string, error) {
+	if st.complete() {
+		return nil, nil, nil
+	}
+	return r.dialect.add(t, st), nil, nil
+}
+
+// batches shows what Backfill repeats.
+func (r *Retrofit) batches(t *table, st state) ([]Change, []string, error) {
+	if len(st.primary) == 0 || st.column && st.notNull || t.legacy != "" {
 		return nil, nil, nil
 	}
 	return []Change{{Table: t.name, SQL: []string{r.batchSQL(t, st, true, true)}}}, nil, nil
@@ -187,24 +187,40 @@ func (r *Retrofit) stage(ctx context.Context, name Stage, f func(*session, *Repo
 	return report, f(s, &report)
 }
 
-// each runs what is missing in each table. A table is read when its turn comes: others may have changed it.
-func (r *Retrofit) each(s *session, report *Report, list func(*table, state) ([]Change, []string, error)) error {
+// list calls f with what is missing in each table. A table is read when its turn comes: others may have changed it.
+func (r *Retrofit) list(s *session, missing part, f func([]Change, []string) error) error {
 	for _, t := range r.tables {
 		st, err := r.dialect.read(s, t)
 		if err != nil {
 			return err
 		}
-		changes, notes, err := list(t, st)
-		report.Notes = append(report.Notes, notes...)
+		changes, notes, err := missing(t, st)
 		if err != nil {
 			return err
 		}
-		for _, c := range changes {
-			if err := s.apply(&c); err != nil {
-				return fmt.Errorf("retrofit: %s: table %q: %w", report.Stage, t.name, err)
+		if err := f(changes, notes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// make runs what is missing for a stage.
+func (r *Retrofit) make(s *session, report *Report) error {
+	for _, part := range r.parts(report.Stage) {
+		err := r.list(s, part, func(changes []Change, notes []string) error {
+			report.Notes = append(report.Notes, notes...)
+			for _, c := range changes {
+				if err := s.apply(&c); err != nil {
+					return fmt.Errorf("retrofit: %s: table %q: %w", report.Stage, c.Table, err)
+				}
+				report.Changes = append(report.Changes, c)
+				report.Lock = max(report.Lock, c.Lock)
 			}
-			report.Changes = append(report.Changes, c)
-			report.Lock = max(report.Lock, c.Lock)
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil

@@ -60,6 +60,9 @@ func (s *session) close() error {
 }
 
 func (s *session) exec(query string, args ...any) error {
+	if s.r.statement != nil {
+		s.r.statement(query)
+	}
 	_, err := s.ExecContext(s.ctx, query, args...)
 	return err
 }

@@ -1,0 +1,118 @@
+package retrofit_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"gorm.io/driver/postgres"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+
+	"github.com/gorm-tenancy/tenancy/retrofit"
+)
+
+// TestOpenTransaction: behind a long transaction the change waits, steps back, and lets others through.
+func TestOpenTransaction(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"postgres", "mysql"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			e := newEnv(t, kind)
+			e.seed(5)
+			long := e.open().Begin()
+			must(t, long.First(&OldPoll{}).Error)
+			ended := make(chan error, 1)
+			tried := make(chan struct{}, 100)
+			r := e.retrofit(byCompany, retrofit.LockTimeout(200*time.Millisecond))
+			r.BeforeStatement(func(string) { tried <- struct{}{} })
+			var report retrofit.Report
+			go func() {
+				var err error
+				report, err = r.Add(context.Background())
+				ended <- err
+			}()
+			<-tried
+			other := e.open()
+			for i := range 10 { // while the transaction is open
+				ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+				if err := other.WithContext(ctx).Model(&OldPoll{}).Where("id = 2").Update("votes", i).Error; err != nil {
+					t.Errorf("a write behind the change: %v", err)
+				}
+				cancel()
+			}
+			if !waitsAgain(tried) {
+				t.Error("the change does not try again")
+			}
+			select {
+			case err := <-ended:
+				t.Errorf("the change got through an open transaction: %v", err)
+			default:
+			}
+			must(t, long.Rollback().Error)
+			must(t, <-ended)
+			if tries := report.Changes[0].Tries + report.Changes[1].Tries; tries < 3 {
+				t.Errorf("%d tries for two columns", tries)
+			}
+		})
+	}
+}
+
+// waitsAgain waits for further statements.
+func waitsAgain(tried <-chan struct{}) bool {
+	for range 4 {
+		select {
+		case <-tried:
+		case <-time.After(30 * time.Second):
+			return false
+		}
+	}
+	return true
+}
+
+// TestNoLock: tries end, with a typed error and without a change.
+func TestNoLock(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"postgres", "mysql"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			e := newEnv(t, kind)
+			before := e.structure()
+			long := e.open().Begin()
+			must(t, long.Find(&[]OldPoll{}).Error)
+			must(t, long.Find(&[]OldChoice{}).Error)
+			r := e.retrofit(byCompany, retrofit.LockTimeout(10*time.Millisecond), retrofit.Tries(2))
+			if _, err := r.Add(t.Context()); !errors.Is(err, retrofit.ErrLocked) {
+				t.Errorf("Add: %v", err)
+			}
+			if after := e.structure(); after != before {
+				t.Errorf("changed\n%s\nto\n%s", before, after)
+			}
+			must(t, long.Rollback().Error)
+			e.stage(r, retrofit.StageAdd)
+		})
+	}
+}
+
+// TestCachedPlans shows the error that docs/retrofit.md warns of, and that naming columns avoids it.
+func TestCachedPlans(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, "postgres")
+	e.seed(5)
+	for named, want := range map[bool]string{true: "", false: "cached plan must not change result type"} {
+		db, err := gorm.Open(postgres.Open(e.dsn), &gorm.Config{Logger: logger.Discard, QueryFields: named})
+		must(t, err)
+		pool, err := db.DB()
+		must(t, err)
+		pool.SetMaxOpenConns(1)
+		t.Cleanup(func() { pool.Close() })
+		must(t, db.First(&OldPoll{}).Error)
+		e.exec("ALTER TABLE polls ADD COLUMN IF NOT EXISTS later" + map[bool]string{true: "1", false: "2"}[named] + " int")
+		err = db.First(&OldPoll{}).Error
+		if (err != nil) != (want != "") || err != nil && !contains(err, want) {
+			t.Errorf("columns named %t: %v", named, err)
+		}
+		must(t, db.First(&OldPoll{}).Error) // once only
+	}
+}
