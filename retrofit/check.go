@@ -18,9 +18,6 @@ func (r *Retrofit) gate(s *session, report *Report, stage Stage) error {
 		if !st.column {
 			return notYet(stage, t.name, "has no column "+t.plain, StageAdd)
 		}
-		if st.complete() {
-			continue
-		}
 		if !r.kept(t, st) {
 			return notYet(stage, t.name, "lacks the triggers that fill in the tenant", StageAdd)
 		}

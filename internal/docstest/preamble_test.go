@@ -14,6 +14,7 @@ var wrapper = docstest.Wrapper{
 		"pinned":   module + "/strategies/pinned",
 		"catalog":  module + "/catalog",
 		"migrate":  module + "/migrate",
+		"retrofit": module + "/retrofit",
 		"httpmw":   module + "/httpmw",
 		"ginmw":    module + "/ginmw",
 
@@ -55,6 +56,8 @@ var wrapper = docstest.Wrapper{
 			var store catalog.Store
 			var tenants *catalog.Catalog
 			var job http.Header
+			var plugin *tenancy.Plugin
+			var rf *retrofit.Retrofit
 
 			type Poll struct {
 				ID       uint
