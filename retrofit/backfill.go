@@ -78,7 +78,7 @@ func (r *Retrofit) fill(s *session, report *Report, t *table, st state) (stamped
 		began, tries := r.now(), 0
 		err = s.retry(&tries, func() error {
 			began = r.now()
-			return s.exec(r.batchSQL(t, st, last != nil, bound != nil), append(append([]any{}, last...), bound...)...)
+			return r.dialect.batch(s, r.batchSQL(t, st, last != nil, bound != nil), append(append([]any{}, last...), bound...)...)
 		})
 		if err != nil {
 			return 0, err

@@ -67,6 +67,50 @@ func TestOpenTransaction(t *testing.T) {
 	}
 }
 
+// TestLockedRow: a batch that meets a row somebody holds for long gives its own rows back meanwhile.
+func TestLockedRow(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"postgres", "mysql"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			e := newEnv(t, kind)
+			e.seed(5)
+			r := e.retrofit(byCompany, retrofit.LockTimeout(200*time.Millisecond))
+			e.stage(r, retrofit.StageAdd)
+			long := e.open().Begin()
+			must(t, long.Exec("SELECT * FROM polls WHERE id = 9 FOR UPDATE").Error)
+			tried := make(chan struct{}, 100)
+			r.BeforeStatement(func(query string) {
+				if strings.HasPrefix(query, "UPDATE") && strings.Contains(query[:20], "polls") {
+					tried <- struct{}{}
+				}
+			})
+			ended := make(chan error, 1)
+			go func() {
+				_, err := r.Backfill(context.Background())
+				ended <- err
+			}()
+			<-tried
+			<-tried
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			if err := e.open().WithContext(ctx).Model(&OldPoll{}).Where("id = 1").Update("votes", 7).Error; err != nil {
+				t.Errorf("a write to another row of the batch: %v", err)
+			}
+			select {
+			case err := <-ended:
+				t.Fatalf("the batch got through a locked row: %v", err)
+			default:
+			}
+			must(t, long.Rollback().Error)
+			must(t, <-ended)
+			if n := e.count("SELECT votes FROM polls WHERE id = 1"); n != 7 {
+				t.Errorf("the write is lost: %d votes", n)
+			}
+		})
+	}
+}
+
 // TestNoLock: tries end, with a typed error and without a change.
 func TestNoLock(t *testing.T) {
 	t.Parallel()

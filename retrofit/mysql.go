@@ -65,6 +65,8 @@ func (m mysql) online(s *session, statements []string) error {
 	return err
 }
 
+func (mysql) batch(s *session, query string, args ...any) error { return s.exec(query, args...) }
+
 const (
 	instant = ", ALGORITHM=INSTANT"
 	inplace = ", ALGORITHM=INPLACE, LOCK=NONE"

@@ -3,6 +3,7 @@ package retrofit
 import (
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -33,7 +34,7 @@ func (postgres) placeholder(n int) string { return "$" + strconv.Itoa(n) }
 func (p postgres) locked(s *session, table string, statements []string) (held time.Duration, err error) {
 	var start time.Time
 	err = s.transaction("BEGIN", func() error {
-		if err := s.exec(fmt.Sprintf("SET LOCAL lock_timeout = '%dms'", max(1, p.config.lockTimeout.Milliseconds()))); err != nil {
+		if err := p.patience(s); err != nil {
 			return err
 		}
 		if err := s.exec("LOCK TABLE " + p.quote(table) + " IN ACCESS EXCLUSIVE MODE"); err != nil {
@@ -46,6 +47,14 @@ func (p postgres) locked(s *session, table string, statements []string) (held ti
 		held = p.now().Sub(start)
 	}
 	return held, err
+}
+
+func (p postgres) patience(s *session) error {
+	return s.exec(fmt.Sprintf("SET LOCAL lock_timeout = '%dms'", max(1, p.config.lockTimeout.Milliseconds())))
+}
+
+func (p postgres) batch(s *session, query string, args ...any) error {
+	return s.transaction("BEGIN", func() error { return errors.Join(p.patience(s), s.exec(query, args...)) })
 }
 
 // online waits as long as it takes: a CREATE INDEX CONCURRENTLY that gives up leaves a broken index.

@@ -8,7 +8,7 @@ import (
 
 // Report says what a stage did and what stands in the way. It is also valid beside an error.
 type Report struct {
-	Stage    Stage         `json:"stage"`
+	Stage    Stage         `json:"stage"`              // which
 	Changes  []Change      `json:"changes,omitempty"`  // what was run, in order; nothing when nothing was left to do
 	Stamped  int64         `json:"stamped"`            // rows that Backfill gave a tenant
 	Took     time.Duration `json:"took_ns"`            // all of it
@@ -29,8 +29,8 @@ func (r Report) String() string {
 
 // Change is a group of statements on one table that are run together: in one transaction, except on MySQL and where Online.
 type Change struct {
-	Table string   `json:"table"`
-	SQL   []string `json:"sql"`
+	Table string   `json:"table"` // as the model names it
+	SQL   []string `json:"sql"`   // in this order
 	// Online statements wait for other transactions, but let nobody wait.
 	Online bool `json:"online,omitempty"`
 	// Lock is how long others were held up: on PostgreSQL from having the table's lock to the commit, elsewhere all of the
@@ -55,10 +55,10 @@ const (
 
 // Problem is about rows of one table.
 type Problem struct {
-	Table  string   `json:"table"`
-	Kind   Kind     `json:"kind"`
-	Detail string   `json:"detail"`
-	Rows   int64    `json:"rows"`
+	Table  string   `json:"table"`          // as the model names it
+	Kind   Kind     `json:"kind"`           // what is wrong
+	Detail string   `json:"detail"`         // the same for people, and what to do
+	Rows   int64    `json:"rows"`           // how many
 	Keys   []string `json:"keys,omitempty"` // primary keys of at most 10 of them
 }
 
@@ -78,14 +78,14 @@ func (p Progress) String() string {
 
 // Plan is what each stage would run now.
 type Plan struct {
-	Stages []StagePlan `json:"stages"`
+	Stages []StagePlan `json:"stages"` // in their order
 }
 
 // StagePlan is what one stage would run.
 type StagePlan struct {
-	Stage   Stage    `json:"stage"`
-	Changes []Change `json:"changes,omitempty"`
-	Notes   []string `json:"notes,omitempty"`
+	Stage   Stage    `json:"stage"`             // which
+	Changes []Change `json:"changes,omitempty"` // what is missing; of Backfill, the statement it repeats
+	Notes   []string `json:"notes,omitempty"`   // what would be left as it is, and why
 }
 
 // String is SQL with comments.

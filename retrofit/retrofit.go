@@ -94,8 +94,8 @@ func (r *Retrofit) Constrain(ctx context.Context) (Report, error) {
 }
 
 // Finish ends the retrofit: it drops the old unique indexes and gives their names to the new ones, and drops the default and
-// the triggers. Call it when no old program runs any more: from now on a row without a tenant is refused, and rows of further
-// tenants are not. It fails with [ErrStage] before Constrain and with [ErrProblems] like it.
+// the triggers. Call it when all programs have the plugin: from now on a row without a tenant is refused (the empty tenant that new
+// models without the plugin write is not), and rows of further tenants are let in. It fails with [ErrStage] before Constrain and with [ErrProblems] like it.
 func (r *Retrofit) Finish(ctx context.Context) (Report, error) {
 	return r.stage(ctx, StageFinish, func(s *session, report *Report) error {
 		if err := r.gate(s, report, StageFinish); err != nil {
@@ -166,7 +166,7 @@ func (r *Retrofit) triggers(t *table, st state) ([]Change, []string, error) {
 
 // batches shows what Backfill repeats.
 func (r *Retrofit) batches(t *table, st state) ([]Change, []string, error) {
-	if len(st.primary) == 0 || st.column && st.notNull || t.legacy != "" {
+	if len(st.primary) == 0 || st.column && st.notNull || !st.column && t.legacy != "" {
 		return nil, nil, nil
 	}
 	return []Change{{Table: t.name, SQL: []string{r.batchSQL(t, st, true, true)}}}, nil, nil

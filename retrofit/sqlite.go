@@ -37,6 +37,8 @@ func (q sqlite) online(s *session, statements []string) error {
 	return err
 }
 
+func (sqlite) batch(s *session, query string, args ...any) error { return s.exec(query, args...) }
+
 func (q sqlite) read(s *session, t *table) (st state, err error) {
 	err = s.rows("SELECT name, pk, \"notnull\", COALESCE(dflt_value, '') FROM pragma_table_info(?) ORDER BY cid", func(rows *sql.Rows) error {
 		var name, preset string

@@ -22,6 +22,8 @@ type dialect interface {
 	// locked runs statements that hold others up; online those that do not.
 	locked(s *session, table string, statements []string) (held time.Duration, err error)
 	online(s *session, statements []string) error
+	// batch runs a statement that locks rows. It gives up when one of them is locked for long: others wait for the rest.
+	batch(s *session, query string, args ...any) error
 	// text is an expression that shows a tenant byte by byte.
 	text(column string) string
 	placeholder(n int) string
