@@ -94,12 +94,16 @@ func (r *Retrofit) ids(s *session, report *Report, t *table, st state) error {
 		return nil
 	})
 	if invalid > 0 {
-		report.Problems = append(report.Problems, Problem{Table: t.name, Kind: Invalid, Rows: invalid,
-			Detail: "have a tenant that tenancy.ParseID refuses, for example with capitals or spaces"})
+		report.Problems = append(report.Problems, Problem{
+			Table: t.name, Kind: Invalid, Rows: invalid,
+			Detail: "have a tenant that tenancy.ParseID refuses, for example with capitals or spaces",
+		})
 	}
 	if foreign > 0 {
-		report.Problems = append(report.Problems, Problem{Table: t.name, Kind: Foreign, Rows: foreign,
-			Detail: "are not the tenant's that retrofit.Legacy names; use retrofit.From"})
+		report.Problems = append(report.Problems, Problem{
+			Table: t.name, Kind: Foreign, Rows: foreign,
+			Detail: "are not the tenant's that retrofit.Legacy names; use retrofit.From",
+		})
 	}
 	return err
 }

@@ -138,8 +138,10 @@ func TestProblems(t *testing.T) {
 	}{
 		"untold":  {"UPDATE polls SET company_id = 9 WHERE id = 3", "UPDATE polls SET company_id = 1 WHERE id = 3", retrofit.Untold, retrofit.ErrUntold, "3", nil},
 		"invalid": {"UPDATE companies SET slug = 'Acme Inc' WHERE id = 1", "UPDATE companies SET slug = 'acme' WHERE id = 1", retrofit.Invalid, tenancy.ErrInvalidID, "", nil},
-		"crossing": {"UPDATE choices SET poll_id = 2 WHERE id = 3", "UPDATE choices SET poll_id = 3 WHERE id = 3", retrofit.Crossing, tenancy.ErrTenantMismatch, "3",
-			[]retrofit.Option{retrofit.From(&Choice{}, "SELECT CASE WHEN choices.id % 2 = 1 THEN 'acme' ELSE 'globex' END")}},
+		"crossing": {
+			"UPDATE choices SET poll_id = 2 WHERE id = 3", "UPDATE choices SET poll_id = 3 WHERE id = 3", retrofit.Crossing, tenancy.ErrTenantMismatch, "3",
+			[]retrofit.Option{retrofit.From(&Choice{}, "SELECT CASE WHEN choices.id % 2 = 1 THEN 'acme' ELSE 'globex' END")},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -182,12 +184,16 @@ func TestGuard(t *testing.T) {
 		e.seed(5)
 		r := e.retrofit(byCompany)
 		e.stage(r, retrofit.StageAdd)
+		// Nothing but the row itself tells whose this one is.
+		e.exec("INSERT INTO polls (company_id, slug, votes, tenant_id) VALUES (9, 'by hand', 0, 'acme')")
 		for _, stage := range retrofit.Stages()[1:3] {
 			e.stage(r, stage)
 			before := e.dump("globex")
 			for query, refused := range map[string]bool{
 				"UPDATE polls SET tenant_id = 'globex' WHERE id = 1":                                             true,
 				"UPDATE polls SET tenant_id = 'acme' WHERE id = 2":                                               true,
+				"UPDATE polls SET tenant_id = 'globex' WHERE slug = 'by hand'":                                   true,
+				"UPDATE polls SET tenant_id = NULL, votes = 5 WHERE slug = 'by hand'":                            false,
 				"UPDATE polls SET company_id = 2 WHERE id = 1":                                                   true,
 				"UPDATE choices SET poll_id = 2 WHERE id = 1":                                                    true,
 				"INSERT INTO polls (company_id, slug, votes, tenant_id) VALUES (1, 'planted', 0, 'globex')":      true,
@@ -285,11 +291,20 @@ func TestCommand(t *testing.T) {
 		out    string
 		errs   string
 	}{
-		{"", 2, "", "usage"}, {"all", 2, "", "usage"}, {"--fast add", 2, "", "usage"}, {"add backfill", 2, "", "usage"},
-		{"plan", 0, "ADD COLUMN `tenant_id`", ""}, {"backfill", 1, "backfill: 0 changes", "run add first"},
-		{"add", 0, "add: 4 changes", ""}, {"constrain", 1, "", "polls: untold: keys [1 2 3"},
-		{"--json backfill", 0, `"stamped":20`, ""}, {"check", 1, "", "run constrain first"}, {"constrain", 0, "constrain: ", ""},
-		{"check", 0, "finish: 0 changes", ""}, {"finish", 0, "finish: 2 changes", ""}, {"check", 0, "", ""},
+		{"", 2, "", "usage"},
+		{"all", 2, "", "usage"},
+		{"--fast add", 2, "", "usage"},
+		{"add backfill", 2, "", "usage"},
+		{"plan", 0, "ADD COLUMN `tenant_id`", ""},
+		{"backfill", 1, "backfill: 0 changes", "run add first"},
+		{"add", 0, "add: 4 changes", ""},
+		{"constrain", 1, "", "polls: untold: keys [1 2 3"},
+		{"--json backfill", 0, `"stamped":20`, ""},
+		{"check", 1, "", "run constrain first"},
+		{"constrain", 0, "constrain: ", ""},
+		{"check", 0, "finish: 0 changes", ""},
+		{"finish", 0, "finish: 2 changes", ""},
+		{"check", 0, "", ""},
 	} {
 		status, out, errs := run(strings.Fields(tc.args)...)
 		if status != tc.status || !strings.Contains(out, tc.out) || !strings.Contains(errs, tc.errs) {
