@@ -117,7 +117,8 @@ func (r *Retrofit) bound(s *session, t *table, st state, last []any) (bound []an
 	if last != nil {
 		where += " AND " + r.beyond(t, st, ">", 0)
 	}
-	query := fmt.Sprintf("SELECT %s FROM %s %s WHERE %s ORDER BY %s LIMIT 1 OFFSET %d", keys, t.quoted, t.alias, where, keys, r.config.batch-1)
+	query := fmt.Sprintf("SELECT %s FROM %s %s WHERE %s ORDER BY %s LIMIT 1 OFFSET %d",
+		keys, t.quoted, t.alias, where, keys, r.config.batch-1)
 	err = s.rows(query, func(rows *sql.Rows) error {
 		bound, err = scanKey(rows, len(st.primary))
 		return err

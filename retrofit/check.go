@@ -78,7 +78,8 @@ func (r *Retrofit) untold(s *session, report *Report, t *table, st state) error 
 
 // ids looks at each tenant that rows have.
 func (r *Retrofit) ids(s *session, report *Report, t *table, st state) error {
-	query := fmt.Sprintf("SELECT %s, count(*) FROM %s WHERE NOT %s GROUP BY 1", r.dialect.text(t.column), t.quoted, t.missing(t.column))
+	query := fmt.Sprintf("SELECT %s, count(*) FROM %s WHERE NOT %s GROUP BY 1",
+		r.dialect.text(t.column), t.quoted, t.missing(t.column))
 	invalid, foreign := int64(0), int64(0)
 	err := s.rows(query, func(rows *sql.Rows) error {
 		var id string
@@ -114,8 +115,8 @@ func (r *Retrofit) crossing(s *session, report *Report, t *table, st state) erro
 		parent := r.table(ref.parent)
 		from := fmt.Sprintf("%s tenancy_child JOIN %s tenancy_parent ON %s", t.quoted, parent.quoted,
 			r.joined(ref, "tenancy_child", "tenancy_parent"))
-		err := r.problem(s, report, Problem{Table: t.name, Kind: Crossing, Detail: "refer to rows of " + ref.parent + " of another tenant by " +
-			strings.Join(ref.columns, ", ")}, r.keyed("tenancy_child", st.primary), from,
+		detail := "refer to rows of " + ref.parent + " of another tenant by " + strings.Join(ref.columns, ", ")
+		err := r.problem(s, report, Problem{Table: t.name, Kind: Crossing, Detail: detail}, r.keyed("tenancy_child", st.primary), from,
 			"tenancy_child."+t.column+" <> tenancy_parent."+parent.column)
 		if err != nil {
 			return err
@@ -149,7 +150,8 @@ func (r *Retrofit) problem(s *session, report *Report, p Problem, keys []string,
 	}
 	if len(keys) > 0 {
 		list := strings.Join(keys, ", ")
-		err = s.rows(fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY %s LIMIT 10", list, from, where, list), func(rows *sql.Rows) error {
+		query := fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY %[1]s LIMIT 10", list, from, where)
+		err = s.rows(query, func(rows *sql.Rows) error {
 			key, err := scanKey(rows, len(keys))
 			p.Keys = append(p.Keys, strings.Trim(fmt.Sprint(key...), "[]"))
 			return err

@@ -117,7 +117,8 @@ func (m mysql) read(s *session, t *table) (st state, err error) {
 	return st, errors.Join(
 		s.rows("SELECT trigger_name FROM information_schema.triggers WHERE event_object_schema = "+database+
 			" AND event_object_table = ? AND trigger_name LIKE 'tenancy\\_retrofit\\_%'", each(&st.triggers), name),
-		s.rows("SELECT constraint_name FROM information_schema.table_constraints"+in+" AND constraint_type = 'FOREIGN KEY'", each(&st.keys), name),
+		s.rows("SELECT constraint_name FROM information_schema.table_constraints"+in+
+			" AND constraint_type = 'FOREIGN KEY'", each(&st.keys), name),
 		s.rows("SELECT k.column_name FROM information_schema.key_column_usage k JOIN information_schema.referential_constraints c "+
 			"ON c.constraint_schema = k.constraint_schema AND c.constraint_name = k.constraint_name WHERE k.table_schema = "+database+
 			" AND k.table_name = ? AND k.ordinal_position = 1 AND c.delete_rule = 'CASCADE'", each(&st.cascading), name),
@@ -178,16 +179,21 @@ func (m mysql) triggers(t *table, st state) (names, texts []string) {
 	if t.legacy == "" && len(row) > 0 {
 		told += " FROM (SELECT " + strings.Join(row, ", ") + ") " + t.alias
 	}
+	refuse := func(why, when string) string {
+		return "\n\tIF " + when + " THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'tenancy: " + why + "'; END IF;"
+	}
 	for _, event := range []string{"INSERT", "UPDATE"} {
 		given, moved := "NULLIF(NEW."+t.column+", "+t.zero+")", ""
 		if event == "UPDATE" {
 			old := "NULLIF(OLD." + t.column + ", " + t.zero + ")"
-			moved = "\n\tIF " + given + " <> " + old + " THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'tenancy: a row does not change its tenant'; END IF;"
+			moved = refuse("a row does not change its tenant", given+" <> "+old)
 			given = "COALESCE(" + given + ", " + old + ")"
 		}
-		body := " BEFORE " + event + " ON " + t.quoted + " FOR EACH ROW\nBEGIN\n\tDECLARE tenancy_told " + t.kind + ";\n\tSET tenancy_told = NULLIF((" +
-			told + "), " + t.zero + ");" + moved + "\n\tIF " + given + " <> tenancy_told THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = " +
-			"'tenancy: another tenant''s row'; END IF;\n\tSET NEW." + t.column + " = COALESCE(" + given + ", tenancy_told);\nEND"
+		body := " BEFORE " + event + " ON " + t.quoted + " FOR EACH ROW\nBEGIN" +
+			"\n\tDECLARE tenancy_told " + t.kind + ";" +
+			"\n\tSET tenancy_told = NULLIF((" + told + "), " + t.zero + ");" + moved +
+			refuse("another tenant''s row", given+" <> tenancy_told") +
+			"\n\tSET NEW." + t.column + " = COALESCE(" + given + ", tenancy_told);\nEND"
 		name := mark(t.name + body)
 		names, texts = append(names, name), append(texts, "CREATE TRIGGER "+m.inSchema(t, name)+body)
 	}
@@ -227,7 +233,8 @@ func (m mysql) add(t *table, st state) (changes []Change) {
 func (m mysql) constrain(t *table, st state) (changes []Change, notes []string, err error) {
 	alter := "ALTER TABLE " + t.quoted + " "
 	if !(st.column && st.notNull) && (st.column || t.legacy == "") {
-		changes = append(changes, Change{Table: t.name, SQL: []string{alter + "MODIFY COLUMN " + t.column + " " + t.kind + " NOT NULL" + inplace}})
+		modify := alter + "MODIFY COLUMN " + t.column + " " + t.kind + " NOT NULL" + inplace
+		changes = append(changes, Change{Table: t.name, SQL: []string{modify}})
 	}
 	index := func(name, columns string) {
 		changes = append(changes, Change{

@@ -62,7 +62,8 @@ func (postgres) online(s *session, statements []string) error { return s.all(sta
 
 const postgresTable = `
 SELECT coalesce(a.attnum > 0, false), coalesce(a.attnotnull, false), coalesce(pg_get_expr(d.adbin, d.adrelid), ''),
-	coalesce((SELECT json_agg(tgname ORDER BY tgname) FROM pg_trigger WHERE tgrelid = c.oid AND tgname LIKE 'tenancy\_retrofit\_%'), '[]')::text,
+	coalesce((SELECT json_agg(tgname ORDER BY tgname) FROM pg_trigger
+		WHERE tgrelid = c.oid AND tgname LIKE 'tenancy\_retrofit\_%'), '[]')::text,
 	EXISTS (SELECT 1 FROM pg_constraint WHERE conrelid = c.oid AND conname = 'tenancy_retrofit_tenant'),
 	(SELECT json_agg(attname ORDER BY attnum) FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped)::text,
 	coalesce((SELECT json_agg(conname) FROM pg_constraint WHERE conrelid = c.oid AND contype = 'f' AND convalidated), '[]')::text,
@@ -140,8 +141,8 @@ BEGIN
 	RETURN NEW;
 END`)
 	name = mark(t.name + body)
-	return name, "CREATE OR REPLACE FUNCTION " + p.quote(name) + "() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $tenancy$" +
-		body + "$tenancy$"
+	return name, "CREATE OR REPLACE FUNCTION " + p.quote(name) + "() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT " +
+		"AS $tenancy$" + body + "$tenancy$"
 }
 
 func (p postgres) ready(t *table, _ state, _ bool) []string {
@@ -173,15 +174,17 @@ func (p postgres) dropTriggers(t *table, names []string) (drops []string) {
 
 func (p postgres) constrain(t *table, st state) (changes []Change, notes []string, err error) {
 	changes = p.notNull(t, st)
+	online := func(statement string) {
+		changes = append(changes, Change{Table: t.name, Online: true, SQL: []string{statement}})
+	}
 	for _, i := range st.indexes {
 		if i.broken && strings.HasSuffix(i.name, "_tenant") {
-			changes = append(changes, Change{Table: t.name, Online: true, SQL: []string{"DROP INDEX CONCURRENTLY " + p.beside(t, i.name)}})
+			online("DROP INDEX CONCURRENTLY " + p.beside(t, i.name))
 		}
 	}
 	if own := ownIndex(t); !st.leads(t) {
 		keys := strings.Join(append([]string{t.column}, p.quoteAll(st.primary)...), ", ")
-		changes = append(changes, Change{Table: t.name, Online: true, SQL: []string{fmt.Sprintf("CREATE UNIQUE INDEX CONCURRENTLY %s ON %s (%s)",
-			p.quote(own), t.quoted, keys)}})
+		online(fmt.Sprintf("CREATE UNIQUE INDEX CONCURRENTLY %s ON %s (%s)", p.quote(own), t.quoted, keys))
 	}
 	for _, i := range p.replaced(t, st) {
 		if made := st.index(led(i.name)); made != nil && !made.broken {
@@ -189,12 +192,11 @@ func (p postgres) constrain(t *table, st state) (changes []Change, notes []strin
 		}
 		_, rest, ok := strings.Cut(i.text, " USING btree (")
 		if !ok || i.referred {
-			notes = append(notes, fmt.Sprintf("unique index %s of table %s stays unique over all tenants: a foreign key needs it, or it is no btree", i.name, t.name))
+			notes = append(notes, fmt.Sprintf("unique index %s of table %s stays unique over all tenants: a foreign key needs it, or it "+
+				"is no btree", i.name, t.name))
 			continue
 		}
-		changes = append(changes, Change{Table: t.name, Online: true, SQL: []string{
-			"CREATE UNIQUE INDEX CONCURRENTLY " + p.quote(led(i.name)) + " ON " + t.quoted + " USING btree (" + t.column + ", " + rest,
-		}})
+		online("CREATE UNIQUE INDEX CONCURRENTLY " + p.quote(led(i.name)) + " ON " + t.quoted + " USING btree (" + t.column + ", " + rest)
 	}
 	return changes, notes, nil
 }
@@ -208,12 +210,15 @@ func (p postgres) notNull(t *table, st state) []Change {
 	check := p.quote(prefix + "tenant")
 	var changes []Change
 	if !st.checked {
-		changes = append(changes, Change{Table: t.name, SQL: []string{alter + "ADD CONSTRAINT " + check + " CHECK (" + t.column + " IS NOT NULL) NOT VALID"}})
+		add := alter + "ADD CONSTRAINT " + check + " CHECK (" + t.column + " IS NOT NULL) NOT VALID"
+		changes = append(changes, Change{Table: t.name, SQL: []string{add}})
 	}
 	if !st.notNull {
 		changes = append(changes, Change{Table: t.name, Online: true, SQL: []string{alter + "VALIDATE CONSTRAINT " + check}})
 	}
-	return append(changes, Change{Table: t.name, SQL: []string{alter + "ALTER COLUMN " + t.column + " SET NOT NULL", alter + "DROP CONSTRAINT " + check}})
+	return append(changes, Change{Table: t.name, SQL: []string{
+		alter + "ALTER COLUMN " + t.column + " SET NOT NULL", alter + "DROP CONSTRAINT " + check,
+	}})
 }
 
 func (p postgres) keys(t *table, st state) (changes []Change, notes []string, err error) {

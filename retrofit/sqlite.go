@@ -40,7 +40,8 @@ func (q sqlite) online(s *session, statements []string) error {
 func (sqlite) batch(s *session, query string, args ...any) error { return s.exec(query, args...) }
 
 func (q sqlite) read(s *session, t *table) (st state, err error) {
-	err = s.rows("SELECT name, pk, \"notnull\", COALESCE(dflt_value, '') FROM pragma_table_info(?) ORDER BY cid", func(rows *sql.Rows) error {
+	columns := "SELECT name, pk, \"notnull\", COALESCE(dflt_value, '') FROM pragma_table_info(?) ORDER BY cid"
+	err = s.rows(columns, func(rows *sql.Rows) error {
 		var name, preset string
 		var key int
 		var notNull bool
@@ -62,7 +63,8 @@ func (q sqlite) read(s *session, t *table) (st state, err error) {
 	if len(st.columns) == 0 {
 		return st, fmt.Errorf("retrofit: read table %q: it does not exist", t.name)
 	}
-	err = s.rows("SELECT type, name, COALESCE(sql, '') FROM sqlite_master WHERE tbl_name = ? COLLATE NOCASE ORDER BY name", func(rows *sql.Rows) error {
+	rest := "SELECT type, name, COALESCE(sql, '') FROM sqlite_master WHERE tbl_name = ? COLLATE NOCASE ORDER BY name"
+	err = s.rows(rest, func(rows *sql.Rows) error {
 		var kind, name, text string
 		if err := rows.Scan(&kind, &name, &text); err != nil {
 			return err
@@ -92,7 +94,7 @@ func (q sqlite) readIndexes(s *session, t *table, st *state) error {
 			}
 			i := st.index(name)
 			if i == nil {
-				st.indexes = append(st.indexes, index{name: name, unique: unique, primary: origin == "pk", constraint: origin == "u", text: text})
+				st.indexes = append(st.indexes, index{name: name, unique: unique, primary: origin == "pk", text: text})
 				i = st.index(name)
 			}
 			i.columns = append(i.columns, column)
@@ -119,7 +121,8 @@ func (q sqlite) triggers(t *table, constrained bool) (names, texts []string) {
 			body += refuse("a row does not change its tenant", "NULLIF(OLD."+t.column+", "+t.zero+") <> NULLIF("+c+", "+t.zero+")")
 			set = "COALESCE(NULLIF(OLD." + t.column + ", " + t.zero + "), " + told + ")"
 		}
-		body += "\n\tUPDATE " + t.quoted + " SET " + t.column + " = " + set + " WHERE " + row + " AND " + t.missing(c) + " AND " + set + " IS NOT NULL;"
+		body += "\n\tUPDATE " + t.quoted + " SET " + t.column + " = " + set + " WHERE " + row + " AND " + t.missing(c) +
+			" AND " + set + " IS NOT NULL;"
 		body += refuse("another tenant''s row", "NULLIF("+c+", "+t.zero+") <> "+told)
 		if constrained {
 			body += refuse("a row without a tenant", t.missing(c))
@@ -184,8 +187,8 @@ func (q sqlite) constrain(t *table, st state) (changes []Change, notes []string,
 	}
 	for _, i := range q.replaced(t, st) {
 		if i.text == "" {
-			return nil, nil, fmt.Errorf("%w: SQLite cannot drop the unique constraint on %s of table %q, by which tenants would collide: make "+
-				"the table again with a unique index (GORM's tag uniqueIndex, not unique), or name %s in retrofit.KeepUnique",
+			return nil, nil, fmt.Errorf("%w: SQLite cannot drop the unique constraint on %s of table %q, by which tenants would collide: "+
+				"make the table again with a unique index (GORM's tag uniqueIndex, not unique), or name %s in retrofit.KeepUnique",
 				tenancy.ErrUnsupported, strings.Join(i.columns, ", "), t.name, i.name)
 		}
 		if st.index(led(i.name)) == nil {

@@ -93,11 +93,12 @@ func (q sqlite) remember(s *session, t *table) (last sql.NullInt64, others []str
 	if err != nil {
 		return last, nil, err
 	}
-	return last, others, s.rows("SELECT sql FROM sqlite_master WHERE tbl_name = ? COLLATE NOCASE AND type <> 'table' AND sql IS NOT NULL",
-		func(rows *sql.Rows) error {
-			var text string
-			err := rows.Scan(&text)
-			others = append(others, text)
-			return err
-		}, t.name)
+	query := "SELECT sql FROM sqlite_master WHERE tbl_name = ? COLLATE NOCASE AND type <> 'table' AND sql IS NOT NULL"
+	err = s.rows(query, func(rows *sql.Rows) error {
+		var text string
+		err := rows.Scan(&text)
+		others = append(others, text)
+		return err
+	}, t.name)
+	return last, others, err
 }

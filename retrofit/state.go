@@ -65,7 +65,7 @@ func (st state) complete() bool {
 
 // has reports whether exactly these triggers are there.
 func (st state) has(triggers []string) bool {
-	return len(triggers) == len(st.triggers) && !slices.ContainsFunc(triggers, func(n string) bool { return !slices.Contains(st.triggers, n) })
+	return len(triggers) == len(st.triggers) && len(st.others(triggers)) == 0
 }
 
 // others are triggers of this package that say something else.

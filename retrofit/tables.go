@@ -94,7 +94,8 @@ func (r *Retrofit) tellers() error {
 		switch {
 		case r.config.legacy != "":
 			if t.zero == "0" && strings.Trim(string(r.config.legacy), "0123456789") != "" {
-				return fmt.Errorf("retrofit: Legacy: %w: its id is no value of column %s of table %q", tenancy.ErrUnknownTenant, t.plain, t.name)
+				return fmt.Errorf("retrofit: Legacy: %w: its id is no value of column %s of table %q",
+					tenancy.ErrUnknownTenant, t.plain, t.name)
 			}
 			t.legacy = t.literal(string(r.config.legacy))
 			t.tell = t.legacy
