@@ -26,7 +26,7 @@ func Example() {
 
 	type Poll struct {
 		ID       uint
-		TenantID string `gorm:"size:63"`
+		TenantID string `gorm:"not null;size:63"`
 		Slug     string
 	}
 	plugin := tenancy.New(shared.New(), tenancy.OwnedModels(&Poll{}))
@@ -64,7 +64,7 @@ func ExampleRetrofit_Plan() {
 	}
 	type Tag struct {
 		ID       uint
-		TenantID string
+		TenantID string `gorm:"not null"`
 	}
 	r, err := retrofit.New(db, tenancy.New(shared.New(), tenancy.OwnedModels(&Tag{})), retrofit.Legacy("acme"))
 	if err != nil {

@@ -53,7 +53,7 @@ type (
 	// Poll has a tenant.
 	Poll struct {
 		ID        uint
-		TenantID  string `gorm:"size:63;uniqueIndex:idx_polls_slug,priority:1"`
+		TenantID  string `gorm:"not null;size:63;uniqueIndex:idx_polls_slug,priority:1"`
 		CompanyID uint
 		Slug      string `gorm:"size:100;uniqueIndex:idx_polls_slug,priority:2"`
 		Votes     int
@@ -62,7 +62,7 @@ type (
 	// Choice has one, too.
 	Choice struct {
 		ID       uint
-		TenantID string `gorm:"size:63"`
+		TenantID string `gorm:"not null;size:63"`
 		PollID   uint
 		Text     string `gorm:"size:100"`
 	}
@@ -236,7 +236,7 @@ func (e *env) structure() string {
 		"sqlite": "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name",
 		"postgres": "SELECT concat_ws(' ', table_name, column_name, is_nullable, column_default) FROM information_schema.columns WHERE table_schema = 'public' " +
 			"UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' UNION ALL SELECT tgname::text FROM pg_trigger WHERE NOT tgisinternal " +
-			"UNION ALL SELECT conname::text FROM pg_constraint UNION ALL SELECT proname::text FROM pg_proc WHERE proname LIKE 'tenancy%' ORDER BY 1",
+			"UNION ALL SELECT conname::text FROM pg_constraint WHERE connamespace = 'public'::regnamespace UNION ALL SELECT proname::text FROM pg_proc WHERE proname LIKE 'tenancy%' ORDER BY 1",
 		"mysql": "SELECT CONCAT_WS(' ', table_name, column_name, is_nullable, column_default) FROM information_schema.columns WHERE table_schema = DATABASE() " +
 			"UNION ALL SELECT CONCAT_WS(' ', index_name, column_name) FROM information_schema.statistics WHERE table_schema = DATABASE() " +
 			"UNION ALL SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE() ORDER BY 1",

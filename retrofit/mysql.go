@@ -246,7 +246,11 @@ func (m mysql) constrain(t *table, st state) (changes []Change, notes []string, 
 		index(ownIndex(t), strings.Join(append([]string{t.column}, m.quoteAll(st.primary)...), ", "))
 	}
 	for _, i := range m.replaced(t, st) {
-		if st.index(led(i.name)) == nil {
+		made, err := st.made(t, i)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !made {
 			index(led(i.name), t.column+", "+i.text)
 		}
 	}
@@ -268,7 +272,11 @@ func (m mysql) finish(t *table, st state) (changes []Change, notes []string, err
 	alter := "ALTER TABLE " + t.quoted + " "
 	change := func(text string) { changes = append(changes, Change{Table: t.name, SQL: []string{text}}) }
 	for _, i := range m.replaced(t, st) {
-		if st.index(led(i.name)) != nil {
+		made, err := st.made(t, i)
+		if err != nil {
+			return nil, nil, err
+		}
+		if made {
 			change(alter + "DROP INDEX " + m.quote(i.name) + ", RENAME INDEX " + m.quote(led(i.name)) + " TO " + m.quote(i.name))
 		}
 	}

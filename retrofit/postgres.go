@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -178,7 +179,8 @@ func (p postgres) constrain(t *table, st state) (changes []Change, notes []strin
 		changes = append(changes, Change{Table: t.name, Online: true, SQL: []string{statement}})
 	}
 	for _, i := range st.indexes {
-		if i.broken && strings.HasSuffix(i.name, "_tenant") {
+		beside := func(old index) bool { return led(old.name) == i.name }
+		if i.broken && (i.name == ownIndex(t) || slices.ContainsFunc(st.indexes, beside)) {
 			online("DROP INDEX CONCURRENTLY " + p.beside(t, i.name))
 		}
 	}
@@ -187,7 +189,11 @@ func (p postgres) constrain(t *table, st state) (changes []Change, notes []strin
 		online(fmt.Sprintf("CREATE UNIQUE INDEX CONCURRENTLY %s ON %s (%s)", p.quote(own), t.quoted, keys))
 	}
 	for _, i := range p.replaced(t, st) {
-		if made := st.index(led(i.name)); made != nil && !made.broken {
+		made, err := st.made(t, i)
+		if err != nil {
+			return nil, nil, err
+		}
+		if made {
 			continue
 		}
 		_, rest, ok := strings.Cut(i.text, " USING btree (")
@@ -240,8 +246,11 @@ func (p postgres) finish(t *table, st state) (changes []Change, notes []string, 
 	}
 	c := Change{Table: t.name}
 	for _, i := range p.replaced(t, st) {
+		made, err := st.made(t, i)
 		switch {
-		case st.index(led(i.name)) == nil || i.referred:
+		case err != nil:
+			return nil, nil, err
+		case !made || i.referred:
 			continue
 		case i.constraint:
 			c.SQL = append(c.SQL, "ALTER TABLE "+t.quoted+" DROP CONSTRAINT "+p.quote(i.name))

@@ -27,7 +27,7 @@ type Retrofit struct {
 
 // New returns the retrofit of the owned models of p, whose strategy keeps tenants in shared tables. db is best one without any
 // plugin, as the role that owns the tables; it asks the database nothing. It fails where options have mistakes, where nothing
-// tells whose the rows of a table are, with tenancy.ErrUndeclared where p owns no table, and with tenancy.ErrUnsupported for
+// tells whose the rows of a table are, where a tenant field is not tagged "not null", with tenancy.ErrUndeclared where p owns no table, and with tenancy.ErrUnsupported for
 // databases other than PostgreSQL (12 or later), MySQL, MariaDB and SQLite.
 func New(db *gorm.DB, p *tenancy.Plugin, opts ...Option) (*Retrofit, error) {
 	c, err := newConfig(opts)

@@ -13,7 +13,7 @@ type (
 	// Node refers to nodes and is tagged.
 	Node struct {
 		ID       uint
-		TenantID int64
+		TenantID int64 `gorm:"not null"`
 		ParentID *uint
 		Children []Node `gorm:"foreignKey:ParentID"`
 		Owner    int64
@@ -23,14 +23,14 @@ type (
 	// Tag is linked to nodes by a table without tenant column.
 	Tag struct {
 		ID       uint
-		TenantID int64
+		TenantID int64 `gorm:"not null"`
 		Owner    int64
 	}
 	// Note is about something.
 	Note struct {
-		Part        int `gorm:"primaryKey;autoIncrement:false"`
-		Number      int `gorm:"primaryKey;autoIncrement:false"`
-		TenantID    int64
+		Part        int   `gorm:"primaryKey;autoIncrement:false"`
+		Number      int   `gorm:"primaryKey;autoIncrement:false"`
+		TenantID    int64 `gorm:"not null"`
 		SubjectID   uint
 		SubjectType string `gorm:"size:20"`
 	}

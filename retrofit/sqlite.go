@@ -191,7 +191,11 @@ func (q sqlite) constrain(t *table, st state) (changes []Change, notes []string,
 				"make the table again with a unique index (GORM's tag uniqueIndex, not unique), or name %s in retrofit.KeepUnique",
 				tenancy.ErrUnsupported, strings.Join(i.columns, ", "), t.name, i.name)
 		}
-		if st.index(led(i.name)) == nil {
+		made, err := st.made(t, i)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !made {
 			change(q.indexText(t, i, led(i.name)))
 		}
 	}

@@ -241,6 +241,65 @@ func TestComposite(t *testing.T) {
 	}
 }
 
+// TestIndexInTheWay: a foreign index is never taken for one of ours.
+func TestIndexInTheWay(t *testing.T) {
+	t.Parallel()
+	backends(t, func(t *testing.T, e *env) {
+		e.exec("CREATE INDEX idx_polls_slug_tenant ON polls (votes)")
+		r := e.retrofit(byCompany)
+		e.stage(r, retrofit.StageAdd)
+		e.stage(r, retrofit.StageBackfill)
+		if _, err := r.Constrain(t.Context()); !errors.Is(err, tenancy.ErrUnsupported) || !contains(err, "idx_polls_slug_tenant") {
+			t.Errorf("Constrain: %v", err)
+		}
+		e.exec(map[string]string{"mysql": "ALTER TABLE polls RENAME INDEX idx_polls_slug_tenant TO votes"}[e.kind] +
+			map[string]string{"sqlite": "DROP INDEX idx_polls_slug_tenant", "postgres": "ALTER INDEX idx_polls_slug_tenant RENAME TO votes"}[e.kind])
+		e.all(r)
+	})
+}
+
+// TestAutoMigrate: GORM's migrator takes nothing of it away.
+func TestAutoMigrate(t *testing.T) {
+	t.Parallel()
+	backends(t, func(t *testing.T, e *env) {
+		e.seed(5)
+		e.all(e.retrofit(byCompany))
+		must(t, e.db.AutoMigrate(&Poll{}, &Choice{}))
+		separate(t, e)
+	})
+	type Poll struct {
+		ID       uint
+		TenantID string
+	}
+	plugin := tenancy.New(shared.New(), tenancy.OwnedModels(&Poll{}))
+	if _, err := retrofit.New(newEnv(t, "sqlite").db, plugin, retrofit.Legacy("acme")); !contains(err, "not null") {
+		t.Errorf("a model with which it would: %v", err)
+	}
+}
+
+// TestIgnore: statements that swallow errors plant nothing either.
+func TestIgnore(t *testing.T) {
+	t.Parallel()
+	backends(t, func(t *testing.T, e *env) {
+		e.seed(5)
+		r := e.retrofit(byCompany)
+		for _, stage := range retrofit.Stages()[:3] {
+			e.stage(r, stage)
+		}
+		before := e.dump("globex")
+		insert := map[string]string{"sqlite": "INSERT OR IGNORE", "mysql": "INSERT IGNORE", "postgres": "INSERT"}[e.kind]
+		behind := map[string]string{"postgres": " ON CONFLICT DO NOTHING"}[e.kind]
+		_ = e.db.Exec(insert + " INTO polls (company_id, slug, votes, tenant_id) VALUES (1, 'planted', 0, 'globex')" + behind)
+		must(t, e.db.Exec(insert+" INTO polls (company_id, slug, votes, tenant_id) VALUES (1, 'own', 0, 'acme')"+behind).Error)
+		if after := e.dump("globex"); after != before {
+			t.Errorf("globex had\n%s\nand has\n%s", before, after)
+		}
+		if n := e.count("SELECT count(*) FROM polls WHERE slug = 'own' AND tenant_id = 'acme'"); n != 1 {
+			t.Errorf("%d own polls", n)
+		}
+	})
+}
+
 // TestMistakes are found before the database is asked.
 func TestMistakes(t *testing.T) {
 	t.Parallel()

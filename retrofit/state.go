@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/gorm-tenancy/tenancy"
 )
 
 // dialect is what databases do in their own ways. The lists of changes are what is missing in a table that was just read.
@@ -102,6 +104,20 @@ func (r *Retrofit) replaced(t *table, st state) []index {
 	return found
 }
 
+// made reports whether the index beside a unique one is there and sound. Another one of that name is an error: Finish would give
+// it the place of the one that keeps values unique.
+func (st state) made(t *table, old index) (bool, error) {
+	found := st.index(led(old.name))
+	if found == nil || found.broken {
+		return false, nil
+	}
+	if !found.unique || !slices.Equal(found.columns, append([]string{t.plain}, old.columns...)) {
+		return false, fmt.Errorf("%w: index %s of table %q is in the way of the one that is to replace %s; rename it",
+			tenancy.ErrUnsupported, found.name, t.name, old.name)
+	}
+	return true, nil
+}
+
 // leads reports whether some sound index begins with the tenant column and goes on with the primary key, uniquely.
 func (st state) leads(t *table) bool {
 	want := append([]string{t.plain}, st.primary...)
@@ -110,7 +126,7 @@ func (st state) leads(t *table) bool {
 	})
 }
 
-func ownIndex(t *table) string { return led("idx_" + lastSegment(t.name)) }
+func ownIndex(t *table) string { return led("tenancy_" + lastSegment(t.name)) }
 
 // presets reports whether a column's default, as the database shows it, is that of Legacy.
 func (t *table) presets(shown string) bool {

@@ -68,6 +68,10 @@ func (r *Retrofit) learn() error {
 				t.primary = append(t.primary, name)
 			}
 		}
+		if !o.Field.NotNull {
+			return fmt.Errorf("retrofit: field %s of %s needs the tag `gorm:\"not null\"`, or AutoMigrate takes away what Constrain does",
+				o.Field.Name, o.Schema.ModelType)
+		}
 		t.kind, t.zero = columnOf(r.db, o.Field)
 		r.tables = append(r.tables, t)
 	}
