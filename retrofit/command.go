@@ -11,9 +11,9 @@ import (
 const usage = `usage: retrofit [--json] plan|add|backfill|constrain|check|finish
 `
 
-// Command is a command line over a retrofit: "plan", "add", "backfill", "constrain", "check" or "finish", with --json in front for
-// a structured report. Results go to stdout; errors, with the rows that stand in the way, to stderr. It returns the exit status: 0,
-// 1 when the stage failed, 2 for wrong arguments.
+// Command is a command line over a retrofit: "plan", "add", "backfill", "constrain", "check" or "finish", with --json in
+// front for a structured report. Results go to stdout; errors, with the rows that stand in the way, to stderr. It returns the
+// exit status: 0, 1 when the stage failed, 2 for wrong arguments.
 func Command(ctx context.Context, r *Retrofit, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("retrofit", flag.ContinueOnError)
 	flags.SetOutput(stderr)

@@ -142,8 +142,8 @@ BEGIN
 	RETURN NEW;
 END`)
 	name = mark(t.name + body)
-	return name, "CREATE OR REPLACE FUNCTION " + p.quote(name) + "() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT " +
-		"AS $tenancy$" + body + "$tenancy$"
+	return name, "CREATE OR REPLACE FUNCTION " + p.quote(name) + "() RETURNS trigger LANGUAGE plpgsql " +
+		"SET search_path FROM CURRENT AS $tenancy$" + body + "$tenancy$"
 }
 
 func (p postgres) ready(t *table, _ state, _ bool) []string {
@@ -202,7 +202,8 @@ func (p postgres) constrain(t *table, st state) (changes []Change, notes []strin
 				"is no btree", i.name, t.name))
 			continue
 		}
-		online("CREATE UNIQUE INDEX CONCURRENTLY " + p.quote(led(i.name)) + " ON " + t.quoted + " USING btree (" + t.column + ", " + rest)
+		online("CREATE UNIQUE INDEX CONCURRENTLY " + p.quote(led(i.name)) + " ON " + t.quoted + " USING btree (" +
+			t.column + ", " + rest)
 	}
 	return changes, notes, nil
 }

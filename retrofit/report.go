@@ -8,7 +8,7 @@ import (
 
 // Report says what a stage did and what stands in the way. It is also valid beside an error.
 type Report struct {
-	Stage    Stage         `json:"stage"`              // which
+	Stage    Stage         `json:"stage"`              // which; "check" for [Retrofit.Check]
 	Changes  []Change      `json:"changes,omitempty"`  // what was run, in order; nothing when nothing was left to do
 	Stamped  int64         `json:"stamped"`            // rows that Backfill gave a tenant
 	Took     time.Duration `json:"took_ns"`            // all of it
@@ -73,7 +73,8 @@ type Progress struct {
 
 // String is a line for people.
 func (p Progress) String() string {
-	return fmt.Sprintf("%s: %d of %d rows, %.0f per second, %s left", p.Table, p.Done, p.Total, p.PerSecond, p.Left.Round(time.Second))
+	return fmt.Sprintf("%s: %d of %d rows, %.0f per second, %s left",
+		p.Table, p.Done, p.Total, p.PerSecond, p.Left.Round(time.Second))
 }
 
 // Plan is what each stage would run now.

@@ -27,8 +27,8 @@ type Retrofit struct {
 
 // New returns the retrofit of the owned models of p, whose strategy keeps tenants in shared tables. db is best one without any
 // plugin, as the role that owns the tables; it asks the database nothing. It fails where options have mistakes, where nothing
-// tells whose the rows of a table are, where a tenant field is not tagged "not null", with tenancy.ErrUndeclared where p owns no table, and with tenancy.ErrUnsupported for
-// databases other than PostgreSQL (12 or later), MySQL, MariaDB and SQLite.
+// tells whose the rows of a table are, where a tenant field is not tagged "not null", with tenancy.ErrUndeclared where p owns
+// no table, and with tenancy.ErrUnsupported for databases other than PostgreSQL (12 or later), MySQL, MariaDB and SQLite.
 func New(db *gorm.DB, p *tenancy.Plugin, opts ...Option) (*Retrofit, error) {
 	c, err := newConfig(opts)
 	if err != nil {
@@ -47,7 +47,8 @@ func New(db *gorm.DB, p *tenancy.Plugin, opts ...Option) (*Retrofit, error) {
 		}
 		r.dialect = sqlite{r}
 	default:
-		return nil, fmt.Errorf("%w: retrofit knows PostgreSQL, MySQL, MariaDB and SQLite; add the column by hand", tenancy.ErrUnsupported)
+		return nil, fmt.Errorf("%w: retrofit knows PostgreSQL, MySQL, MariaDB and SQLite; add the column by hand",
+			tenancy.ErrUnsupported)
 	}
 	if err := p.Declare(r.db); err != nil {
 		return nil, err
@@ -94,8 +95,9 @@ func (r *Retrofit) Constrain(ctx context.Context) (Report, error) {
 }
 
 // Finish ends the retrofit: it drops the old unique indexes and gives their names to the new ones, and drops the default and
-// the triggers. Call it when all programs have the plugin: from now on a row without a tenant is refused (the empty tenant that new
-// models without the plugin write is not), and rows of further tenants are let in. It fails with [ErrStage] before Constrain and with [ErrProblems] like it.
+// the triggers. Call it when all programs have the plugin: from now on a row without a tenant is refused (the empty tenant
+// that new models without the plugin write is not), and rows of further tenants are let in. It fails with [ErrStage] before
+// Constrain and with [ErrProblems] like it.
 func (r *Retrofit) Finish(ctx context.Context) (Report, error) {
 	return r.stage(ctx, StageFinish, func(s *session, report *Report) error {
 		if err := r.gate(s, report, StageFinish); err != nil {
@@ -108,7 +110,7 @@ func (r *Retrofit) Finish(ctx context.Context) (Report, error) {
 // Check changes nothing and says whether db.Use(plugin) may come: it is nil when Constrain is complete and no row stands in
 // the way. It reads all rows of the owned tables. Errors are those of [Retrofit.Finish].
 func (r *Retrofit) Check(ctx context.Context) (Report, error) {
-	return r.stage(ctx, StageFinish, func(s *session, report *Report) error { return r.gate(s, report, StageFinish) })
+	return r.stage(ctx, "check", func(s *session, report *Report) error { return r.gate(s, report, StageFinish) })
 }
 
 // Plan shows what each stage would run now. It changes nothing. Later stages are shown as if the rows had

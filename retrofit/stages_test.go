@@ -357,7 +357,7 @@ func TestCommand(t *testing.T) {
 		{"--json backfill", 0, `"stamped":20`, ""},
 		{"check", 1, "", "run constrain first"},
 		{"constrain", 0, "constrain: ", ""},
-		{"check", 0, "finish: 0 changes", ""},
+		{"check", 0, "check: 0 changes", ""},
 		{"finish", 0, "finish: 2 changes", ""},
 		{"check", 0, "", ""},
 	} {
