@@ -89,6 +89,8 @@ func forbidden(name, path string) string {
 		return "strategies do not know each other"
 	case in(name, "/migrate") && in(path, module) && path != module:
 		return "migrate knows the contract, not who keeps it"
+	case in(name, "/retrofit") && in(path, module) && path != module && path != module+"/migrate":
+		return "the stages know the contract, not who keeps it"
 	case in(name, "/httpmw") && in(path, gin):
 		return "httpmw is plain net/http"
 	case in(name, "/catalog") && in(path, module) && path != module && !in(path, module+"/catalog") && !in(path, module+"/internal"):
@@ -130,6 +132,8 @@ func TestForbidden(t *testing.T) {
 		{"/strategies/shared", module + "/strategies/shared/inner", false},
 		{"/migrate", module, false},
 		{"/migrate", module + "/strategies/schema", true},
+		{"/retrofit", module + "/migrate", false},
+		{"/retrofit", module + "/strategies/shared", true},
 		{"/httpmw", module, false},
 		{"/httpmw", gin + "/binding", true},
 		{"/ginmw", gin, false},

@@ -17,6 +17,7 @@ var wrapper = docstest.Wrapper{
 		"migrate":  module + "/migrate",
 		"archive":  module + "/archive",
 		"doctor":   module + "/doctor",
+		"retrofit": module + "/retrofit",
 		"httpmw":   module + "/httpmw",
 		"ginmw":    module + "/ginmw",
 
@@ -84,6 +85,8 @@ var wrapper = docstest.Wrapper{
 			var runner *migrate.Runner
 			var mixed *hybrid.Strategy
 			var job http.Header
+			var plugin *tenancy.Plugin
+			var rf *retrofit.Retrofit
 
 			type Poll struct {
 				ID       uint
