@@ -55,7 +55,7 @@ func must(t *testing.T, err error) {
 func opened(t *testing.T, o hosting.Options, few bool) *hosting.Service {
 	t.Helper()
 	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
+		o.Logger = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	}
 	service, err := hosting.Open(t.Context(), o)
 	must(t, err)

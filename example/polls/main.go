@@ -29,7 +29,7 @@ func newRoot(s settings) *cobra.Command {
 	s.flags(root.PersistentFlags())
 	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) { s.adopt(cmd) }
 	serving(root, &s)
-	root.AddCommand(newServe(&s), newHealthcheck(), newCreateSuperuser(&s))
+	root.AddCommand(newServe(&s), newHealthcheck(), newCreateSuperuser(&s), newOperators(&s))
 	root.AddCommand(tenantcli.Commands(tenantcli.App{
 		Open: func(ctx context.Context) (*tenantcli.Environment, error) {
 			return s.environment(ctx, slog.New(slog.NewTextHandler(root.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn})))

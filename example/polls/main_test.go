@@ -58,7 +58,7 @@ func TestRun(t *testing.T) {
 			port, passwords[found[1]] = found[2], found[3]
 		}
 	}
-	if len(said) != 7 || len(passwords) != 2 {
+	if len(said) != 8 || len(passwords) != 2 {
 		t.Fatalf("said %q and %s", said, stderr.String())
 	}
 	for host, password := range passwords {
@@ -152,8 +152,12 @@ func TestSeed(t *testing.T) {
 		service, err := hosting.Open(t.Context(), hosting.Options{Data: dir, Logger: log})
 		must(t, err)
 		must(t, service.Prepare(t.Context()))
-		passwords, err := service.Seed(t.Context())
+		made, err := service.Seed(t.Context())
 		must(t, err)
+		passwords := made.Superusers
+		if (made.Operator == "") != (round == 1) {
+			t.Errorf("the operator's password is %q in round %d", made.Operator, round)
+		}
 		if len(passwords) != 2*(1-round) {
 			t.Errorf("%d passwords", len(passwords))
 		}
