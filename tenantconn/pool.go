@@ -65,7 +65,7 @@ type real struct {
 	idle    bool
 
 	texts      bool                                // its user ran more than plain statements: a transaction may be open
-	begun      bool                                // its user began one as text
+	begun      bool                                // its user ran what may have begun one
 	statements *simplelru.LRU[string, driver.Stmt] // of its user
 	lent       bool                                // one of them is taken out, not closed
 	changed    int                                 // place.changed when they were prepared
@@ -240,7 +240,7 @@ func (p *pool) release(c *real, stale bool) {
 }
 
 // unfinished reports whether a connection has a transaction open that was begun as text (BEGIN, or SAVEPOINT on SQLite): the
-// next user's writes would go into it. Of drivers that do not tell, begun says whether one was begun.
+// next user's writes would go into it. Of drivers that do not tell, begun says whether one may have been begun (see mayBegin).
 func unfinished(c driver.Conn, begun bool) bool {
 	switch c := c.(type) {
 	case *stdlib.Conn:
