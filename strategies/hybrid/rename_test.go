@@ -2,6 +2,7 @@ package hybrid_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/gorm-tenancy/tenancy"
@@ -30,4 +31,31 @@ func TestRenamePlaced(t *testing.T) {
 	if got, want := w.rows("potter"), "potter: new"; got != want {
 		t.Errorf("potter has %s", got)
 	}
+}
+
+// TestCopierActsForOthers: the contexts of a move are the moved tenant's. Another one's statements do not follow them to
+// where that one is not served.
+func TestCopierActsForOthers(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, w *world) {
+		to := "shared"
+		before := w.others("potter")
+		must(t, w.move("potter", at(to), func(from, to context.Context) error {
+			for what, ctx := range map[string]context.Context{"from": from, "to": to} {
+				for _, id := range []tenancy.ID{"thor", "loki"} {
+					db := w.db.WithContext(tenancy.WithTenant(ctx, id))
+					if err := db.Find(&[]Poll{}).Error; !errors.Is(err, tenancy.ErrTenantMismatch) {
+						t.Errorf("%s as %s: %v", what, id, err)
+					}
+					if err := db.Create(&Poll{ID: 77, Title: "stray"}).Error; !errors.Is(err, tenancy.ErrTenantMismatch) {
+						t.Errorf("%s as %s: %v", what, id, err)
+					}
+				}
+			}
+			return w.copier(from, to)
+		}))
+		if after := w.others("potter"); after != before {
+			t.Errorf("others: %s, were %s", after, before)
+		}
+	})
 }
