@@ -217,7 +217,7 @@ func (p *pool) release(c *real, stale bool) {
 		p.retire(append(p.idlers(func(other *real) bool { return other.place == c.place }), c)...)
 		return
 	}
-	if v, ok := c.Conn.(driver.Validator); (ok && !v.IsValid()) || c.texts && unfinished(c.Conn, c.begun) {
+	if !c.session.valid() || c.texts && unfinished(c.Conn, c.begun) {
 		p.retire(c)
 		return
 	}

@@ -206,6 +206,31 @@ func harmless(text string) bool {
 	return plain(word) || word == "savepoint" || word == "release" || word == "rollback" && !endsTransaction(word, rest)
 }
 
+// leavesState reports whether text makes a setting that outlives its transaction or, where the screen does not refuse it
+// because no tenant sends it, a temporary table.
+func leavesState(text string, screened bool) bool {
+	if !screened && (intoTemporary(text) || inTemporary(text)) {
+		return true
+	}
+	if word, rest := firstWord(text); plain(word) && strings.IndexByte(rest, ';') < 0 {
+		return false
+	}
+	quotes := simpleQuotes(text)
+	for rest := text; rest != ""; rest = nextStatement(rest, quotes) {
+		var word string
+		if word, rest = firstWord(rest); word == "explain" {
+			word, rest = explained(rest)
+		}
+		switch next, more := behindReplace(rest); {
+		case word == "set" && next != "local" && next != "transaction" && next != "constraints":
+			return true
+		case word == "create" && (next == "temp" || next == "temporary") && !containsFold(more, "on commit drop"):
+			return true
+		}
+	}
+	return false
+}
+
 // mayBegin reports whether text may leave a transaction or a lock on a connection whose driver does not tell: all but what
 // is known not to, because procedures, compound statements and EXECUTE IMMEDIATE begin transactions, too, and AND CHAIN does.
 func mayBegin(text string) bool {
