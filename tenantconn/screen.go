@@ -102,14 +102,17 @@ func behindReplace(rest string) (word, more string) {
 	return word, more
 }
 
-// inTemporary reports whether text names the schema that PostgreSQL keeps temporary tables in.
+// inTemporary reports whether text names the schema that PostgreSQL keeps temporary tables in: pg_temp, or pg_temp_3.
 func inTemporary(text string) bool {
 	for i := 0; ; i++ {
 		next := strings.IndexByte(text[i:], '_')
 		if next < 0 {
 			return false
 		}
-		if i += next; spells(text, i, "pg", "_temp") {
+		if i += next; !spells(text, i, "pg", "_temp") {
+			continue
+		}
+		if more := strings.TrimLeft(text[i+len("_temp"):], "_"); more == "" || !isLetter(more[0]) {
 			return true
 		}
 	}
