@@ -60,6 +60,9 @@ func (p *Plugin) guardRaw(db *gorm.DB) error {
 		return fmt.Errorf("%w: only SELECT, INSERT, UPDATE and DELETE run inside a tenant; to create or change tables use %s",
 			ErrUnconfined, migrationLine)
 	}
+	if makesTable(text, f) {
+		return errMakesTable
+	}
 	currentBound, err := checkBound(stmt, a)
 	if err != nil || currentBound {
 		return err

@@ -108,6 +108,10 @@ func TestForeign(t *testing.T) {
 			f.only()
 			f.row("labels", `[100,"mine"]`)
 		}, archive.ErrKeyTaken},
+		{"the last key there is", func(f *forgery) {
+			f.only()
+			f.row("labels", `[9223372036854775807,"mine"]`)
+		}, archive.ErrKeyTaken},
 		{"a choice of b's poll", func(f *forgery) { f.only(); f.row("choices", `[1,100,"mine"]`) }, tenancy.ErrTenantMismatch},
 		{"a link to b's label", func(f *forgery) { f.only("polls", "people"); f.row("poll_labels", `[100,1]`) }, tenancy.ErrTenantMismatch},
 		{"a comment on b's poll", func(f *forgery) { f.only(); f.row("comments", `[1,100,"polls",null,"mine"]`) }, tenancy.ErrTenantMismatch},

@@ -43,7 +43,8 @@ type Count struct {
 //   - [ErrMalformed], [ErrVersion], [ErrChecksum] and [ErrTooLarge] for what is no archive, or was changed;
 //   - [ErrSchema] for tables and columns that are not here, or not in the archive;
 //   - [ErrNotEmpty] for a tenant that has rows, unless [Replace] or [Merge] is given;
-//   - [ErrKeyTaken] where a key or another unique value is taken, for keys that all tenants share see [Renumber];
+//   - [ErrKeyTaken] where a key or another unique value is taken, and for a key in the upper half of the numbers from which all
+//     tenants draw theirs, see [Renumber];
 //   - [ErrReference], or tenancy.ErrTenantMismatch, for a row that refers to one that is not the tenant's;
 //   - [ErrChanged] where a column cannot hold what was exported, see [AllowLoss];
 //   - tenancy.ErrNoTenant, and the error of ctx, r or the database.
@@ -77,7 +78,8 @@ type importer struct {
 	keys      map[*table]*keyMap // new keys, of tables that get some
 	later     spool              // rows whose references are written at the end
 	report    Report
-	step      int // how far AUTO_INCREMENT goes at a time
+	shares    bool // tenants draw their keys from the same numbers
+	step      int  // how far AUTO_INCREMENT goes at a time
 }
 
 // incoming is a table of the archive that is here, too.
@@ -93,6 +95,10 @@ type incoming struct {
 
 func (in *importer) run(ctx context.Context, tx *gorm.DB, plugin *tenancy.Plugin) error {
 	in.tx = tx
+	var err error
+	if in.shares, err = sharesTables(ctx, tx); err != nil {
+		return err
+	}
 	tables, err := loadTables(tx, plugin, &options{skipColumns: true, skipTables: in.skipTables})
 	if err != nil {
 		return err

@@ -84,6 +84,9 @@ func (in *importer) add(b *batch, place int, t *incoming, line []byte) error {
 		if !ok {
 			return fmt.Errorf("%w: a key is no number", ErrMalformed)
 		}
+		if in.shares && in.keys[t.here] == nil && key > t.mostKey() {
+			return fmt.Errorf("%w: it would leave other tenants few or none; archive.Renumber() gives auto-increment keys anew", ErrKeyTaken)
+		}
 		t.max = max(t.max, key)
 		if in.keys[t.here] != nil {
 			row[t.columns[t.key].Name] = nil // SQLite and MySQL choose one; see flush for PostgreSQL
@@ -101,6 +104,15 @@ func (in *importer) add(b *batch, place int, t *incoming, line []byte) error {
 	}
 	b.rows, b.bytes = append(b.rows, row), b.bytes+len(line)
 	return nil
+}
+
+// mostKey is half of the numbers the key's column has: keys go on from the greatest there ever was, for all tenants.
+func (t *incoming) mostKey() int64 {
+	bits := t.schema.FieldsByDBName[t.columns[t.key].Name].Size
+	if bits < 8 || bits > 64 {
+		bits = 64
+	}
+	return 1 << (bits - 2)
 }
 
 func (in *importer) bind(t *incoming, c Column, v any) any {

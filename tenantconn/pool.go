@@ -64,7 +64,7 @@ type real struct {
 	idle    bool
 
 	texts   bool // its user ran more than plain statements: a transaction may be open
-	begun   bool // its user began one as text
+	begun   bool // its user ran what may have begun one
 	kept    kept // of its user
 	changed int  // place.changed when they were prepared
 }
@@ -215,7 +215,7 @@ func (p *pool) release(c *real, stale bool) {
 		p.retire(append(p.idlers(func(other *real) bool { return other.place == c.place }), c)...)
 		return
 	}
-	if v, ok := c.Conn.(driver.Validator); (ok && !v.IsValid()) || c.texts && unfinished(c.Conn, c.begun) {
+	if !c.session.valid() || c.texts && unfinished(c.Conn, c.begun) {
 		p.retire(c)
 		return
 	}
@@ -238,7 +238,7 @@ func (p *pool) release(c *real, stale bool) {
 }
 
 // unfinished reports whether a connection has a transaction open that was begun as text (BEGIN, or SAVEPOINT on SQLite): the
-// next user's writes would go into it. Of drivers that do not tell, begun says whether one was begun.
+// next user's writes would go into it. Of drivers that do not tell, begun says whether one may have been begun (see mayBegin).
 func unfinished(c driver.Conn, begun bool) bool {
 	switch c := c.(type) {
 	case *stdlib.Conn:

@@ -78,7 +78,12 @@ type postgresSession struct {
 	doubt bool // a statement, or one before in this transaction, may have changed the settings
 	fresh bool // no statement was sent in this transaction
 	due   bool // the settings of this transaction are still to be made
+	left  bool // a statement left a setting or a temporary table for the session
 }
+
+// valid keeps a connection from the next tenant on which somebody left a setting, such as read-only transactions, or under
+// Bypass a temporary table.
+func (s *postgresSession) valid() bool { return !s.left && s.fixed.valid() }
 
 func (s *postgresSession) inTransaction() bool { return s.pgx.Conn().PgConn().TxStatus() != 'I' }
 
@@ -91,6 +96,7 @@ func (s *postgresSession) prepare(ctx context.Context, c driver.Conn, st *stmt, 
 }
 
 func (s *postgresSession) apply(ctx context.Context, r Route, text string) (driver.Conn, error) {
+	s.left = s.left || leavesState(text, r.Tenant != "" || r.Central)
 	if s.inTransaction() { // set when it began
 		return s.conn, s.applyWithin(ctx, r, text)
 	}

@@ -21,7 +21,7 @@ func (w *Wall) screen(text string) error {
 	if sets(text) {
 		return errSettings
 	}
-	if !w.lone && intoTemporary(text) {
+	if !w.lone && (intoTemporary(text) || inTemporary(text)) {
 		return errLeftBehind
 	}
 	if strings.IndexByte(text, ';') < 0 {
@@ -32,7 +32,10 @@ func (w *Wall) screen(text string) error {
 	quotes := simpleQuotes(text)
 	for rest := text; rest != ""; rest = nextStatement(rest, quotes) {
 		var word string
-		switch word, rest = firstWord(rest); word {
+		if word, rest = firstWord(rest); word == "explain" { // with ANALYZE it runs what it explains
+			word, rest = explained(rest)
+		}
+		switch word {
 		case "set", "reset":
 			if w.holds(rest) {
 				return errSettings
@@ -43,7 +46,7 @@ func (w *Wall) screen(text string) error {
 				return errSettings
 			}
 		case "create":
-			switch word, more := firstWord(rest); word {
+			switch word, more := behindReplace(rest); word {
 			case "temp", "temporary", "local", "global":
 				if !w.lone && !containsFold(more, "on commit drop") {
 					return errLeftBehind
@@ -75,6 +78,45 @@ func (w *Wall) screen(text string) error {
 
 var errLeftBehind = fmt.Errorf("%w: a temporary table or a cursor WITH HOLD would stay on the connection for the next tenant; "+
 	"make the table ON COMMIT DROP, in a transaction", tenancy.ErrUnconfined)
+
+// explained returns CREATE and what follows it, if that is what EXPLAIN is asked about.
+func explained(rest string) (word, more string) {
+	const create = "create"
+	for i := 0; i+len(create) < len(rest); i++ {
+		inside := i > 0 && (isLetter(rest[i-1]) || rest[i-1] == '_')
+		if !inside && rest[i]|0x20 == 'c' && strings.EqualFold(rest[i:i+len(create)], create) {
+			if word, more = firstWord(rest[i:]); word == create {
+				return word, more
+			}
+		}
+	}
+	return "explain", rest
+}
+
+// behindReplace is firstWord behind the OR REPLACE of a CREATE.
+func behindReplace(rest string) (word, more string) {
+	if word, more = firstWord(rest); word == "or" {
+		_, more = firstWord(more)
+		return firstWord(more)
+	}
+	return word, more
+}
+
+// inTemporary reports whether text names the schema that PostgreSQL keeps temporary tables in: pg_temp, or pg_temp_3.
+func inTemporary(text string) bool {
+	for i := 0; ; i++ {
+		next := strings.IndexByte(text[i:], '_')
+		if next < 0 {
+			return false
+		}
+		if i += next; !spells(text, i, "pg", "_temp") {
+			continue
+		}
+		if more := strings.TrimLeft(text[i+len("_temp"):], "_"); more == "" || !isLetter(more[0]) {
+			return true
+		}
+	}
+}
 
 // intoTemporary reports whether text may be a SELECT … INTO TEMPORARY.
 func intoTemporary(text string) bool {
@@ -165,6 +207,41 @@ func harmless(text string) bool {
 		return false
 	}
 	return plain(word) || word == "savepoint" || word == "release" || word == "rollback" && !endsTransaction(word, rest)
+}
+
+// leavesState reports whether text makes a setting that outlives its transaction or, where the screen does not refuse it
+// because no tenant sends it, a temporary table.
+func leavesState(text string, screened bool) bool {
+	if !screened && (intoTemporary(text) || inTemporary(text)) {
+		return true
+	}
+	if word, rest := firstWord(text); plain(word) && strings.IndexByte(rest, ';') < 0 {
+		return false
+	}
+	quotes := simpleQuotes(text)
+	for rest := text; rest != ""; rest = nextStatement(rest, quotes) {
+		var word string
+		if word, rest = firstWord(rest); word == "explain" {
+			word, rest = explained(rest)
+		}
+		switch next, more := behindReplace(rest); {
+		case word == "set" && next != "local" && next != "transaction" && next != "constraints":
+			return true
+		case word == "create" && (next == "temp" || next == "temporary") && !containsFold(more, "on commit drop"):
+			return true
+		}
+	}
+	return false
+}
+
+// mayBegin reports whether text may leave a transaction or a lock on a connection whose driver does not tell: all but what
+// is known not to, because procedures, compound statements and EXECUTE IMMEDIATE begin transactions, too, and AND CHAIN does.
+func mayBegin(text string) bool {
+	switch word, rest := firstWord(text); word {
+	case "", "alter", "create", "drop", "truncate", "show", "explain", "describe", "desc", "replace":
+		return strings.IndexByte(rest, ';') >= 0
+	}
+	return !harmless(text)
 }
 
 var errEnds = fmt.Errorf("%w: what follows the end of a transaction in the same SQL text runs without the settings that hold "+

@@ -47,6 +47,8 @@ func TestScreen(t *testing.T) {
 		`CREATE TEMP TABLE y AS EXECUTE "tenancy_settings"('b')`:              true,
 		"UPDATE pg_settings SET setting = 'b' WHERE name = 'search_path'":     true,
 		"CREATE TEMP TABLE t AS SELECT 1":                                     true, "create temporary table t (a int)": true, "CREATE LOCAL TEMP TABLE t (a int)": true,
+		"CREATE OR REPLACE TEMP VIEW notes AS SELECT 1": true, "SELECT * INTO pg_temp_3.notes FROM notes": true,
+		"EXPLAIN (ANALYZE) CREATE TEMP TABLE t AS SELECT 1": true, "EXPLAIN SELECT created_at, my_create, pg_temperature FROM notes": false,
 		"CREATE TEMP TABLE t ON COMMIT DROP AS SELECT 1": false, "CREATE TABLE t (a int)": false,
 		"SELECT * INTO TEMP t FROM notes": true, "SELECT 1 INTO/**/TEMPORARY TABLE t": true, "INSERT INTO temp (a) VALUES (1)": false,
 		"INSERT INTO temp VALUES (1)": false, "INSERT INTO notes VALUES (1)": false,

@@ -49,10 +49,12 @@ type trackedSession struct {
 	statement func([]string) string
 	current   *Route // nil: not known
 	doubt     bool   // the statement may change it
+	begun     bool   // a statement may have begun a transaction
 }
 
 func (s *trackedSession) apply(ctx context.Context, r Route, text string) (driver.Conn, error) {
 	s.doubt = text != "" && !harmless(text)
+	s.begun = s.begun || s.doubt && mayBegin(text)
 	if s.current != nil && s.current.same(r) {
 		return s.conn, nil
 	}
@@ -74,6 +76,9 @@ func (s *trackedSession) leave(context.Context, error) error {
 }
 
 func (s *trackedSession) inTransaction() bool { return false } // drivers do not tell
+
+// valid keeps a connection from the next tenant on which a transaction may be open: its writes would go into it.
+func (s *trackedSession) valid() bool { return !s.begun && s.fixed.valid() }
 
 // prepare prepares again for another tenant: MySQL binds the tables of a prepared statement to the database it was
 // prepared in.

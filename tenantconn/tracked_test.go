@@ -188,7 +188,11 @@ func TestTrackedRefusals(t *testing.T) {
 func TestTrackedUse(t *testing.T) {
 	t.Parallel()
 	db, raw, name := mariadb(t)
-	db.SetMaxOpenConns(1)
+	conn, err := db.Conn(context.Background()) // a pool would not keep it behind such statements
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
 	before := mariadbDump(t, raw, name+"_b")
 	bypass := tenancy.Bypass(context.Background(), "test")
 	for _, c := range []struct {
@@ -202,24 +206,62 @@ func TestTrackedUse(t *testing.T) {
 		{asA, "EXECUTE x"},
 		{bypass, "USE " + name + "_b"},
 	} {
-		if _, err := db.ExecContext(c.ctx, c.text); err != nil {
+		if _, err := conn.ExecContext(c.ctx, c.text); err != nil {
 			t.Fatalf("%s: %v", c.text, err) // MariaDB takes it, or nothing is shown
 		}
 		for ctx, want := range map[context.Context]string{asA: "a", bypass: ""} {
-			if _, err := db.ExecContext(c.ctx, c.text); err != nil {
+			if _, err := conn.ExecContext(c.ctx, c.text); err != nil {
 				t.Fatal(err)
 			}
 			var got string
-			err := db.QueryRowContext(ctx, byID, 1).Scan(&got)
+			err := conn.QueryRowContext(ctx, byID, 1).Scan(&got)
 			if got != want || (err == nil) != (want != "") {
 				t.Errorf("%s: read a note of %q, want %q: %v", c.text, got, want, err)
 			}
 		}
-		if _, err := db.ExecContext(asA, "UPDATE notes SET owner = 'a'"); err != nil {
+		if _, err := conn.ExecContext(asA, "UPDATE notes SET owner = 'a'"); err != nil {
 			t.Error(err)
 		}
 	}
 	if now := mariadbDump(t, raw, name+"_b"); now != before {
 		t.Errorf("b changed from %s to %s", before, now)
+	}
+}
+
+// TestTrackedTransaction: a transaction that was begun as text ends with the use of its connection: the next tenant's writes
+// do not go into it.
+func TestTrackedTransaction(t *testing.T) {
+	t.Parallel()
+	db, raw, name := mariadb(t)
+	db.SetMaxOpenConns(1)
+	for _, text := range []string{"BEGIN", "EXECUTE IMMEDIATE 'START TRANSACTION'", "COMMIT AND CHAIN", "SET autocommit = 0"} {
+		if _, err := db.ExecContext(asA, text); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.ExecContext(asB, "UPDATE notes SET body = ? WHERE id = 1", text); err != nil {
+			t.Fatal(err)
+		}
+		if now := mariadbDump(t, raw, name+"_b"); !strings.HasPrefix(now, "1b"+text) {
+			t.Errorf("%s: b's write is not saved: %s", text, now)
+		}
+	}
+	// The control: what begins nothing keeps its connection.
+	id := func() (n int) {
+		if err := db.QueryRowContext(asA, "SELECT connection_id()").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	before := id()
+	for _, text := range []string{"UPDATE notes SET body = 'x'", "SHOW TABLES", "SAVEPOINT x", "CREATE TABLE more (id int)", "DROP TABLE more"} {
+		if _, err := db.ExecContext(asA, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := inTx(asA, db, func(tx *sql.Tx) error { return tx.Commit() }); err != nil {
+		t.Fatal(err)
+	}
+	if after := id(); after != before {
+		t.Errorf("connection %d gave way to %d", before, after)
 	}
 }

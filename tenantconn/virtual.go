@@ -108,11 +108,10 @@ func (s *virtualSession) apply(ctx context.Context, r Route, text string) (drive
 		return l.real.session.apply(ctx, r, text)
 	}
 	l.real.texts = true
+	l.real.begun = l.real.begun || mayBegin(text)
 	switch word {
 	case "alter", "create", "drop", "truncate":
 		s.define = true
-	case "begin", "start", "xa", "set": // MySQL's driver does not tell when it ends
-		l.real.begun = true
 	}
 	return l.real.session.apply(ctx, r, text)
 }

@@ -45,7 +45,7 @@ func (s *Strategy) Rename(ctx context.Context, from, to tenancy.ID) error {
 	if err := s.vacated(ctx, pool, func() error { return renamer.Rename(ctx, from, to) }, from, to); err != nil {
 		return err
 	}
-	pool.Retry(string(to))
+	pool.Retry(placeOf(ctx, to))
 	return s.retag(ctx, to, changes)
 }
 
@@ -70,7 +70,7 @@ func (s *Strategy) Clone(ctx context.Context, from, to tenancy.ID) error {
 	if err := cloner.Clone(ctx, from, to); err != nil {
 		return err
 	}
-	pool.Retry(string(to))
+	pool.Retry(placeOf(ctx, to))
 	return s.retag(ctx, to, changes)
 }
 
@@ -100,7 +100,7 @@ var errUnused = errors.New("database: call db.Use first")
 func (s *Strategy) vacated(ctx context.Context, pool *tenantconn.Pool, f func() error, ids ...tenancy.ID) error {
 	slices.Sort(ids) // two that rename back and forth must not wait for each other
 	for _, id := range ids {
-		release, err := pool.Vacate(ctx, string(id))
+		release, err := pool.Vacate(ctx, placeOf(ctx, id))
 		if err != nil {
 			return err
 		}

@@ -11,14 +11,15 @@ import (
 // seat is where a tenant is served. It is replaced when the record says something else, and not changed; its gate stays the
 // tenant's, wherever it moves.
 type seat struct {
-	member, place string // as the record names them
+	only          tenancy.ID // who alone may sit here; empty: whoever the context names
+	member, place string     // as the record names them
 	choice        tenantconn.Choice
 }
 
 // seat looks a tenant up. What was known before is only kept to spare allocations: the look-up has the last word.
 func (s *Strategy) seat(ctx context.Context, id tenancy.ID) (*seat, error) {
 	if at, ok := ctx.Value(atKey{}).(*seat); ok {
-		return at, nil
+		return at, at.admit(id)
 	}
 	member, place, err := s.lookup(ctx, id)
 	if err != nil {
@@ -46,6 +47,17 @@ func (s *Strategy) seat(ctx context.Context, id tenancy.ID) (*seat, error) {
 	return known.(*seat), nil
 }
 
+var errSeat = fmt.Errorf("%w: this context is for the tenant that is moved, in a place where no other one is served",
+	tenancy.ErrTenantMismatch)
+
+// admit refuses a seat to a tenant whose place is elsewhere. Central work has no id.
+func (at *seat) admit(id tenancy.ID) error {
+	if at.only != "" && id != "" && id != at.only {
+		return errSeat
+	}
+	return nil
+}
+
 func (s *Strategy) named(member string) (int, error) {
 	i, ok := s.index[member]
 	if !ok {
@@ -55,7 +67,7 @@ func (s *Strategy) named(member string) (int, error) {
 }
 
 func (s *Strategy) sit(member int, place string, id tenancy.ID, gate *tenantconn.Gate) *seat {
-	at := &seat{s.members[member].name, place, tenantconn.Choice{Side: member, Gate: gate}}
+	at := &seat{member: s.members[member].name, place: place, choice: tenantconn.Choice{Side: member, Gate: gate}}
 	if place != "" {
 		at.choice.Place = tenantconn.PlaceKey(id, place)
 	}
@@ -69,7 +81,7 @@ func (s *Strategy) choose(ctx context.Context) (tenantconn.Choice, error) {
 		return tenantconn.Choice{}, err
 	}
 	if at, ok := ctx.Value(atKey{}).(*seat); ok {
-		return at.choice, nil
+		return at.choice, at.admit(id)
 	}
 	switch reach {
 	case tenancy.ReachCentral:
@@ -93,8 +105,8 @@ func (s *Strategy) choose(ctx context.Context) (tenantconn.Choice, error) {
 // remove places.
 type atKey struct{}
 
-// at returns a context that acts at a member. It enters no gate.
-func (s *Strategy) at(ctx context.Context, member int, key string) context.Context {
-	at := &seat{member: s.members[member].name, choice: tenantconn.Choice{Side: member, Place: key}}
+// at returns a context that acts at a member, where only names a tenant for that one alone. It enters no gate.
+func (s *Strategy) at(ctx context.Context, member int, key string, only tenancy.ID) context.Context {
+	at := &seat{only: only, member: s.members[member].name, choice: tenantconn.Choice{Side: member, Place: key}}
 	return context.WithValue(ctx, atKey{}, at)
 }

@@ -219,7 +219,7 @@ func (s *Strategy) Verify(db *gorm.DB, p *tenancy.Plugin) error {
 		if !ok {
 			continue
 		}
-		on := db.Session(&gorm.Session{NewDB: true, Context: s.at(db.Statement.Context, i, "")})
+		on := db.Session(&gorm.Session{NewDB: true, Context: s.at(db.Statement.Context, i, "", "")})
 		if err := v.Verify(on, p); err != nil {
 			wrong = append(wrong, fmt.Errorf("member %q: %w", m.name, err))
 		}

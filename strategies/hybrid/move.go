@@ -78,9 +78,9 @@ func (s *Strategy) gate(member int, place string, id tenancy.ID) *tenantconn.Gat
 func (s *Strategy) inside(ctx context.Context, id tenancy.ID, member int, place string) context.Context {
 	ctx = tenancy.WithTenant(ctx, id)
 	if place == "" {
-		return s.at(ctx, member, "")
+		return s.at(ctx, member, "", id)
 	}
-	return s.at(tenantconn.WithPlace(ctx, place), member, tenantconn.PlaceKey(id, place))
+	return s.at(tenantconn.WithPlace(ctx, place), member, tenantconn.PlaceKey(id, place), id)
 }
 
 func (s *Strategy) copy(from, to context.Context, copy Copier) error {

@@ -132,7 +132,7 @@ func TestLeastPrivilege(t *testing.T) {
 			"ALTER TABLE notes OWNER TO CURRENT_USER",
 			"DROP TABLE notes",
 			"CREATE VIEW all_notes AS SELECT * FROM notes",
-			"CREATE FUNCTION pg_temp.leak() RETURNS SETOF notes LANGUAGE sql SET app.tenant_id = 'b' AS 'SELECT * FROM notes'",
+			"CREATE FUNCTION leak() RETURNS SETOF notes LANGUAGE sql SET app.tenant_id = 'b' AS 'SELECT * FROM notes'",
 		} {
 			if _, err := direct.ExecContext(asA, text); !errors.Is(err, tenancy.ErrUnconfined) {
 				t.Errorf("%s: %v", text, err)
