@@ -21,6 +21,7 @@ type attack struct {
 	name  string
 	run   func(db *gorm.DB, at target) (any, error)
 	needs []Capability // about a
+	alone bool         // as in use
 }
 
 var attacks = []attack{
@@ -123,7 +124,9 @@ var attacks = []attack{
 		return nil, fresh(db).Model(&poll{TenantID: at.id, ID: at.key}).Association("Voters").Clear()
 	}},
 	{name: "SQL text", needs: texts, run: func(db *gorm.DB, at target) (any, error) {
-		return found(func(v *[]string) *gorm.DB { return db.Raw("SELECT title FROM polls WHERE tenant_id = ?", at.id).Scan(v) })
+		return found(func(v *[]string) *gorm.DB {
+			return db.Raw("SELECT title FROM polls WHERE tenant_id = ?", at.id).Scan(v)
+		})
 	}},
 	{name: "SQL text that updates", needs: texts, run: func(db *gorm.DB, at target) (any, error) {
 		return changed(db.Exec("UPDATE polls SET title = 'taken' WHERE tenant_id = ? AND id = ?", at.id, at.key))
@@ -133,10 +136,10 @@ var attacks = []attack{
 	}},
 	{name: "SQL text in a condition", needs: texts, run: func(db *gorm.DB, at target) (any, error) {
 		return found(func(v *[]string) *gorm.DB {
-			return db.Model(&plan{}).Select("(SELECT max(title) FROM polls WHERE tenant_id = ?)", at.id).Limit(1).Find(v)
+			return db.Model(&choice{}).Where("id = 1").Select("(SELECT max(title) FROM polls WHERE tenant_id = ?)", at.id).Find(v)
 		})
 	}},
-	{name: "database/sql", needs: []Capability{Connections}, run: func(db *gorm.DB, at target) (any, error) {
+	{name: "database/sql", needs: []Capability{Connections}, alone: true, run: func(db *gorm.DB, at target) (any, error) {
 		pool, err := db.DB()
 		if err != nil {
 			return nil, err

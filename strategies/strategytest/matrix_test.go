@@ -1,22 +1,19 @@
 package strategytest_test
 
 import (
+	"context"
 	"database/sql"
 	"flag"
-	"path/filepath"
 	"testing"
 
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
+	naming "gorm.io/gorm/schema"
 
 	"github.com/gorm-tenancy/tenancy"
-	"github.com/gorm-tenancy/tenancy/strategies/shared"
 	"github.com/gorm-tenancy/tenancy/strategies/strategytest"
 )
 
 var full = flag.Bool("full", false, "run every case in every mode also on servers")
-
-const sqliteOptions = "?_busy_timeout=10000&_journal_mode=WAL&_synchronous=OFF"
 
 func must(t testing.TB, err error) {
 	t.Helper()
@@ -46,26 +43,46 @@ func raw(t testing.TB, driver, dsn string) *sql.DB {
 	return pool
 }
 
-// once keeps the pools of a harness.
-func once(pool func(t testing.TB, id tenancy.ID) *sql.DB, place func(id tenancy.ID) string) func(t testing.TB, id tenancy.ID) *sql.DB {
-	pools := map[string]*sql.DB{}
-	return func(t testing.TB, id tenancy.ID) *sql.DB {
-		key := place(id)
-		if pools[key] == nil {
-			pools[key] = pool(t, id)
-		}
-		return pools[key]
-	}
+// opener opens GORM with a strategy of its own each time, and provisions with the first.
+type opener struct {
+	at    func() gorm.Dialector
+	make  func() tenancy.Strategy
+	names naming.Namer
+	first tenancy.Strategy
 }
 
-func everything(tenancy.ID) string { return "" }
+func (o *opener) open(t testing.TB, config *gorm.Config, options ...tenancy.Option) *gorm.DB {
+	s := o.make()
+	if o.first == nil {
+		o.first = s
+	}
+	config.NamingStrategy = o.names
+	db := open(t, o.at(), config)
+	must(t, db.Use(tenancy.New(s, options...)))
+	return db
+}
 
-// using opens GORM with a strategy of its own each time.
-func using(at func() gorm.Dialector, strategy func() tenancy.Strategy) func(testing.TB, *gorm.Config, ...tenancy.Option) *gorm.DB {
-	return func(t testing.TB, config *gorm.Config, options ...tenancy.Option) *gorm.DB {
-		db := open(t, at(), config)
-		must(t, db.Use(tenancy.New(strategy(), options...)))
-		return db
+func (o *opener) provision(ctx context.Context, id tenancy.ID) error {
+	return o.first.(tenancy.Provisioner).Provision(ctx, id)
+}
+
+func (o *opener) deprovision(ctx context.Context, id tenancy.ID) error {
+	return o.first.(tenancy.Provisioner).Deprovision(ctx, id)
+}
+
+// plain opens databases of one tenant.
+func plain(at func() gorm.Dialector) func(testing.TB, *gorm.Config) *gorm.DB {
+	return func(t testing.TB, config *gorm.Config) *gorm.DB { return open(t, at(), config) }
+}
+
+// pools opens one for each data source.
+func pools(driver string, dsn func(id tenancy.ID) string) func(t testing.TB, id tenancy.ID) *sql.DB {
+	all := map[string]*sql.DB{}
+	return func(t testing.TB, id tenancy.ID) *sql.DB {
+		if all[dsn(id)] == nil {
+			all[dsn(id)] = raw(t, driver, dsn(id))
+		}
+		return all[dsn(id)]
 	}
 }
 
@@ -76,17 +93,51 @@ const (
 
 var onWallAlone = map[strategytest.Capability]string{strategytest.SQLText: noText, strategytest.Connections: noConns}
 
-func sharedOnSQLite(t testing.TB) strategytest.Harness {
-	file := filepath.Join(t.TempDir(), "app.db") + sqliteOptions
-	other := filepath.Join(t.TempDir(), "plain.db") + sqliteOptions
-	return strategytest.Harness{
-		Open:  using(func() gorm.Dialector { return sqlite.Open(file) }, func() tenancy.Strategy { return shared.New() }),
-		Plain: func(t testing.TB, c *gorm.Config) *gorm.DB { return open(t, sqlite.Open(other), c) },
-		Raw:   once(func(t testing.TB, _ tenancy.ID) *sql.DB { return raw(t, "sqlite3", file) }, everything),
-		Lacks: onWallAlone,
-	}
+// pair is a harness with what opens its strategy.
+type pair struct {
+	*opener
+	strategytest.Harness
 }
 
-func TestShared(t *testing.T) {
-	strategytest.Run(t, sharedOnSQLite(t))
+// pairs are the strategies of the module, on each database they know.
+var pairs = []struct {
+	name    string
+	harness func(t testing.TB) pair
+}{
+	{"shared on SQLite", sharedOnSQLite},
+	{"database on SQLite", databaseOnSQLite},
+	{"hybrid on SQLite", hybridOnSQLite("a")},
+	{"hybrid on SQLite, a apart", hybridOnSQLite("b")},
+	{"pinned over shared on SQLite", pinnedTo(sharedOnSQLite)},
+	{"pinned over database on SQLite", pinnedTo(databaseOnSQLite)},
+	{"shared on PostgreSQL", sharedOnPostgres},
+	{"shared behind PgBouncer", sharedBehindPgBouncer},
+	{"row-level security on PostgreSQL", rowSecurity(direct)},
+	{"row-level security behind PgBouncer", rowSecurity(pooled)},
+	{"schema on PostgreSQL", schemaOnPostgres(direct)},
+	{"schema behind PgBouncer", schemaOnPostgres(pooled)},
+	{"database on PostgreSQL", databaseOnPostgres},
+	{"hybrid on PostgreSQL", hybridOnPostgres("a")},
+	{"hybrid on PostgreSQL, a apart", hybridOnPostgres("b")},
+	{"pinned over schema on PostgreSQL", pinnedTo(schemaOnPostgres(direct))},
+	{"shared on MariaDB", sharedOnMariaDB},
+	{"schema on MariaDB", schemaOnMariaDB},
+	{"database on MariaDB", databaseOnMariaDB},
+	{"hybrid on MariaDB", hybridOnMariaDB},
+}
+
+// TestStrategies runs the suite over all pairs and holds the page that says what became of it.
+func TestStrategies(t *testing.T) {
+	t.Parallel()
+	for _, p := range pairs {
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			h := p.harness(t).Harness
+			if *full {
+				h.Every = 0
+			}
+			counts := strategytest.Run(t, h)
+			t.Logf("%s: %s", p.name, counts)
+		})
+	}
 }

@@ -95,7 +95,9 @@ var reads = []use{
 		})
 	}},
 	{name: "distinct", run: func(db *gorm.DB) (any, error) {
-		return found(func(v *[]uint) *gorm.DB { return db.Model(&choice{}).Distinct("poll_id").Order("poll_id").Pluck("poll_id", v) })
+		return found(func(v *[]uint) *gorm.DB {
+			return db.Model(&choice{}).Distinct("poll_id").Order("poll_id").Pluck("poll_id", v)
+		})
 	}},
 	{name: "limit and offset", run: func(db *gorm.DB) (any, error) {
 		return found(func(v *[]choice) *gorm.DB { return db.Order("id").Limit(1).Offset(1).Find(v) })
@@ -104,7 +106,9 @@ var reads = []use{
 		return found(func(v *[]struct{ Title string }) *gorm.DB { return db.Model(&poll{}).Order("id").Find(v) })
 	}},
 	{name: "preload", run: func(db *gorm.DB) (any, error) {
-		return found(func(v *[]poll) *gorm.DB { return db.Preload("Choices", "votes > 3 OR 1 = 1").Preload("Voters").Order("id").Find(v) })
+		return found(func(v *[]poll) *gorm.DB {
+			return db.Preload("Choices", "votes > 3 OR 1 = 1").Preload("Voters").Order("id").Find(v)
+		})
 	}},
 	{name: "preload nested", run: func(db *gorm.DB) (any, error) {
 		return found(func(v *[]choice) *gorm.DB { return db.Preload("Poll.Voters").Order("id").Find(v) })
@@ -234,7 +238,9 @@ var reads = []use{
 		return found(func(v *[]plan) *gorm.DB { return db.Order("id").Find(v) })
 	}},
 	{name: "SQL text", needs: texts, run: func(db *gorm.DB) (any, error) {
-		return found(func(v *[]string) *gorm.DB { return db.Raw("SELECT title FROM polls WHERE votes >= ? ORDER BY id", 10).Scan(v) })
+		return found(func(v *[]string) *gorm.DB {
+			return db.Raw("SELECT title FROM polls WHERE votes >= ? ORDER BY id", 10).Scan(v)
+		})
 	}},
 	{name: "SQL text with a CTE", needs: texts, run: func(db *gorm.DB) (any, error) {
 		return found(func(v *[]string) *gorm.DB {
@@ -283,7 +289,9 @@ var reads = []use{
 }
 
 // fresh is a session without the conditions of a chain.
-func fresh(db *gorm.DB) *gorm.DB { return db.Session(&gorm.Session{NewDB: true, Context: db.Statement.Context}) }
+func fresh(db *gorm.DB) *gorm.DB {
+	return db.Session(&gorm.Session{NewDB: true, Context: db.Statement.Context})
+}
 
 // loaded is the first poll, with the tenant in its key.
 func loaded(db *gorm.DB) (*poll, error) {

@@ -130,5 +130,4 @@ func (s *suite) session(t *testing.T, m mode) *session {
 	return &session{T: t, suite: s, mode: m, app: app, plain: plain, start: s.state(t)}
 }
 
-
 func as(id tenancy.ID) context.Context { return tenancy.WithTenant(context.Background(), id) }
