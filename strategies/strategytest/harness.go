@@ -24,8 +24,6 @@ const (
 	CentralTables Capability = "central tables in transactions"
 	// CentralJoins is that a statement joins owned and central tables.
 	CentralJoins Capability = "central joins"
-	// UpdateReturning is that the database has UPDATE … RETURNING.
-	UpdateReturning Capability = "UPDATE RETURNING"
 	// Others is that the process serves more than one tenant.
 	Others Capability = "other tenants"
 )
@@ -51,9 +49,6 @@ type Harness struct {
 	// Lacks says why the strategy has no capability. A case can be named as well: "create", or "savepoint/create" in one mode.
 	// An excuse that no case needed fails the test.
 	Lacks map[Capability]string
-	// Every is how many cases there are for one that runs in modes other than plain. 0 and 1 are all of them. Which run depends
-	// on nothing but their order, and over the modes each case runs.
-	Every int
 }
 
 // Counts are what became of the cases.
@@ -61,7 +56,7 @@ type Counts struct {
 	// Cases is how many ran, Passed how many ended as they must, Refused those of them that were refused with an excuse, and
 	// Held those attacks that found nothing or were refused. Failed are all others.
 	Cases, Passed, Refused, Held, Failed int
-	// Left is how many cases the harness left out with Every, or because they need a connection more than their mode has.
+	// Left is how many did not run: they need a connection more than their mode has, or the harness lacks [Connections].
 	Left int
 }
 
@@ -74,8 +69,8 @@ func Run(t *testing.T, h Harness) Counts {
 	}
 	s := newSuite(t, h)
 	total := Counts{}
-	for i, m := range modes {
-		t.Run(m.name, func(t *testing.T) { total.add(s.session(t, m).all(i)) })
+	for _, m := range modes {
+		t.Run(m.name, func(t *testing.T) { total.add(s.session(t, m).all()) })
 	}
 	t.Run("no tenant", func(t *testing.T) { total.add(s.session(t, modes[0]).nobody()) })
 	t.Run("two tenants at once", func(t *testing.T) { total.add(s.session(t, modes[0]).crowd()) })

@@ -36,8 +36,6 @@ func (m maria) plainly() func(testing.TB, *gorm.Config) *gorm.DB {
 	return plain(func() gorm.Dialector { return mysql.Open(m.server.DSN(servers.App, m.plain)) })
 }
 
-const noReturning = "MariaDB has no UPDATE … RETURNING"
-
 // centralNames gives central tables the database they live in, as MySQL's schema strategy asks.
 type centralNames struct {
 	naming.NamingStrategy
@@ -83,7 +81,7 @@ func sharedOnMariaDB(t testing.TB) pair {
 	m := onMaria(t)
 	o := &opener{at: m.at(servers.App), make: func() tenancy.Strategy { return shared.New() }}
 	return pair{o, strategytest.Harness{
-		Open: o.open, Plain: m.plainly(), Lacks: onWallAlone, Every: sample,
+		Open: o.open, Plain: m.plainly(), Lacks: onWallAlone,
 		Raw: pools("mysql", func(tenancy.ID) string { return m.server.DSN("root", m.name) }),
 	}}
 }
@@ -105,7 +103,7 @@ func schemaOnMariaDB(t testing.TB) pair {
 	m.drop(t, prefix)
 	o := &opener{at: m.at("root"), names: centralNames{database: m.name}, make: func() tenancy.Strategy { return schema.New(schema.Prefix(prefix)) }}
 	return pair{o, strategytest.Harness{
-		Open: o.open, Plain: m.plainly(), Every: sample, Provision: o.provision, Deprovision: o.deprovision,
+		Open: o.open, Plain: m.plainly(), Provision: o.provision, Deprovision: o.deprovision,
 		Raw: pools("mysql", m.placeOf(prefix, "a", "b")),
 	}}
 }
@@ -118,7 +116,7 @@ func databaseOnMariaDB(t testing.TB) pair {
 		return database.New(places.Open, database.WithProvisioner(places))
 	}}
 	return pair{o, strategytest.Harness{
-		Open: o.open, Plain: m.plainly(), Every: sample, Provision: o.provision, Deprovision: o.deprovision, Lacks: apart,
+		Open: o.open, Plain: m.plainly(), Provision: o.provision, Deprovision: o.deprovision, Lacks: apart,
 		Raw: pools("mysql", m.placeOf(prefix, "a", "b")),
 	}}
 }
@@ -131,7 +129,7 @@ func hybridOnMariaDB(t testing.TB) pair {
 		return hybrid.New(sharesTables("a", "schema"), hybrid.Members{"shared": shared.New(), "schema": schema.New(schema.Prefix(prefix))})
 	}}
 	return pair{o, strategytest.Harness{
-		Open: o.open, Plain: m.plainly(), Every: sample, Provision: o.provision, Deprovision: o.deprovision,
+		Open: o.open, Plain: m.plainly(), Provision: o.provision, Deprovision: o.deprovision,
 		Lacks: map[strategytest.Capability]string{strategytest.SQLText: noText},
 		Raw:   pools("mysql", m.placeOf(prefix, "b")),
 		Prepare: func(t testing.TB, owned, central []any) {

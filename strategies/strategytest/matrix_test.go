@@ -3,7 +3,6 @@ package strategytest_test
 import (
 	"context"
 	"database/sql"
-	"flag"
 	"testing"
 
 	"gorm.io/gorm"
@@ -12,8 +11,6 @@ import (
 	"github.com/gorm-tenancy/tenancy"
 	"github.com/gorm-tenancy/tenancy/strategies/strategytest"
 )
-
-var full = flag.Bool("full", false, "run every case in every mode also on servers")
 
 func must(t testing.TB, err error) {
 	t.Helper()
@@ -133,9 +130,6 @@ func TestStrategies(t *testing.T) {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
 			h := p.harness(t).Harness
-			if *full {
-				h.Every = 0
-			}
 			counts := strategytest.Run(t, h)
 			t.Logf("%s: %s", p.name, counts)
 		})

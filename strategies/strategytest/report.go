@@ -39,9 +39,6 @@ func (s *suite) finish(t *testing.T, total Counts) {
 		c := l.counts
 		fmt.Fprintf(&b, "%-26s%7d%7d%7d%9d%7d%9d\n", l.name, c.Cases, c.Passed, c.Held, c.Refused, c.Failed, c.Left)
 	}
-	if s.h.Every > 1 {
-		fmt.Fprintf(&b, "Modes other than plain run one case of %d.\n", s.h.Every)
-	}
 	for key, why := range s.h.Lacks {
 		fmt.Fprintf(&b, "Excused: %s, because %s.\n", key, why)
 		if !s.used[key] && !t.Failed() {

@@ -32,17 +32,17 @@ func (s *session) try(db *gorm.DB, a, b context.Context, run func(db *gorm.DB) (
 	return outcome{string(text), errors.Join(err, jsonErr)}
 }
 
-// all runs every case; number is the mode's.
-func (s *session) all(number int) Counts {
-	for i, u := range append(reads[:len(reads):len(reads)], writes...) {
-		if s.leavesOut(i, number) || u.alone && s.mode.pinned || s.unheld(u.needs) {
+// all runs every case.
+func (s *session) all() Counts {
+	for _, u := range append(reads[:len(reads):len(reads)], writes...) {
+		if u.alone && s.mode.pinned || s.unheld(u.needs) {
 			s.counts.Left++
 			continue
 		}
 		s.use(u)
 	}
-	for i, a := range attacks {
-		if s.leavesOut(i, number) || a.alone && s.mode.pinned || s.unheld(a.needs) {
+	for _, a := range attacks {
+		if a.alone && s.mode.pinned || s.unheld(a.needs) {
 			s.counts.Left++
 			continue
 		}
@@ -50,10 +50,6 @@ func (s *session) all(number int) Counts {
 	}
 	s.lines = append(s.lines, line{s.mode.name, s.counts})
 	return s.counts
-}
-
-func (s *session) leavesOut(i, mode int) bool {
-	return mode > 0 && s.h.Every > 1 && (i+mode)%s.h.Every != 0
 }
 
 // unheld reports that a case would reach everybody, because nothing holds connections.
