@@ -62,27 +62,30 @@ func (w way) excused(lacks map[strategytest.Capability]string) map[strategytest.
 type way struct {
 	dsn    func(t testing.TB, dsn string) string
 	pooled bool
+	schema []schema.Option
 }
 
 var (
 	direct = way{dsn: func(_ testing.TB, dsn string) string { return dsn }}
-	pooled = way{pooled: true, dsn: func(t testing.TB, dsn string) string {
+	simple = way{dsn: func(_ testing.TB, dsn string) string { return dsn + "&default_query_exec_mode=simple_protocol" }}
+	atOnce = way{dsn: func(_ testing.TB, dsn string) string { return dsn + "&default_query_exec_mode=exec" }}
+	// settings stay on a connection
+	session = way{dsn: direct.dsn, schema: []schema.Option{schema.Session()}}
+	pooled  = way{pooled: true, dsn: func(t testing.TB, dsn string) string {
 		return servers.PgBouncer(t, dsn, 8) + "&default_query_exec_mode=exec"
 	}}
 )
 
-func sharedOnPostgres(t testing.TB) pair { return sharedThrough(t, direct) }
-
-func sharedBehindPgBouncer(t testing.TB) pair { return sharedThrough(t, pooled) }
-
-func sharedThrough(t testing.TB, w way) pair {
-	c := onPostgres(t)
-	dsn := w.dsn(t, c.app())
-	o := &opener{at: func() gorm.Dialector { return postgres.Open(dsn) }, make: func() tenancy.Strategy { return shared.New() }}
-	return pair{o, strategytest.Harness{
-		Open: o.open, Plain: c.plainly(), Lacks: w.excused(onWallAlone),
-		Raw: pools("pgx", func(tenancy.ID) string { return c.super("") }),
-	}}
+func sharedOnPostgres(w way) func(t testing.TB) pair {
+	return func(t testing.TB) pair {
+		c := onPostgres(t)
+		dsn := w.dsn(t, c.app())
+		o := &opener{at: func() gorm.Dialector { return postgres.Open(dsn) }, make: func() tenancy.Strategy { return shared.New() }}
+		return pair{o, strategytest.Harness{
+			Open: o.open, Plain: c.plainly(), Lacks: w.excused(onWallAlone),
+			Raw: pools("pgx", func(tenancy.ID) string { return c.super("") }),
+		}}
+	}
 }
 
 func rowSecurity(w way) func(t testing.TB) pair {
@@ -111,7 +114,7 @@ func schemaOnPostgres(w way) func(t testing.TB) pair {
 	return func(t testing.TB) pair {
 		c := onPostgres(t)
 		dsn := w.dsn(t, c.app())
-		var opts []schema.Option
+		opts := w.schema
 		if w.pooled {
 			opts = append(opts, schema.Pooled())
 		}
