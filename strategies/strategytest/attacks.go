@@ -102,10 +102,10 @@ var attacks = []attack{
 		return changed(db.Model(&poll{}).Where("1 = 0").Or("tenant_id = ?", at.id).Update("title", "taken"))
 	}},
 	{name: "give away", run: func(db *gorm.DB, at target) (any, error) {
-		return changed(db.Model(&choice{}).Where("id = 3").Updates(map[string]any{"tenant_id": at.id, "id": 61}))
+		return changed(db.Model(&choice{}).Where("text = 'a-maybe'").Updates(map[string]any{"tenant_id": at.id, "id": 61}))
 	}},
 	{name: "give away by struct", run: func(db *gorm.DB, at target) (any, error) {
-		return changed(db.Model(&choice{}).Where("id = 3").Updates(choice{TenantID: at.id, ID: 61, Text: "given"}))
+		return changed(db.Model(&choice{}).Where("text = 'a-maybe'").Updates(choice{TenantID: at.id, ID: 61, Text: "given"}))
 	}},
 	{name: "delete by key of all", run: func(db *gorm.DB, at target) (any, error) {
 		return changed(db.Delete(&choice{TenantID: at.id, ID: at.key}))
