@@ -22,6 +22,7 @@ type attack struct {
 	run   func(db *gorm.DB, at target) (any, error)
 	needs []Capability // about a
 	alone bool         // as in use
+	error bool         // about b it must end in one: to find nothing of b is to find something of a
 }
 
 var attacks = []attack{
@@ -153,13 +154,13 @@ var attacks = []attack{
 		return n, err
 	}},
 	// Another tenant in the same session.
-	{name: "another context in a transaction", needs: []Capability{Connections}, run: func(db *gorm.DB, at target) (any, error) {
+	{name: "another context in a transaction", needs: []Capability{Connections}, error: true, run: func(db *gorm.DB, at target) (any, error) {
 		var v []poll
 		return v, fresh(db).Transaction(func(tx *gorm.DB) error {
 			return tx.WithContext(tenancy.WithTenant(tx.Statement.Context, tenancy.ID(at.id))).Find(&v).Error
 		})
 	}},
-	{name: "another context in a transaction that writes", needs: []Capability{Connections}, run: func(db *gorm.DB, at target) (any, error) {
+	{name: "another context in a transaction that writes", needs: []Capability{Connections}, error: true, run: func(db *gorm.DB, at target) (any, error) {
 		return nil, fresh(db).Transaction(func(tx *gorm.DB) error {
 			tx = tx.WithContext(tenancy.WithTenant(tx.Statement.Context, tenancy.ID(at.id)))
 			return tx.Model(&poll{}).Where("1 = 1").Update("title", "taken").Error

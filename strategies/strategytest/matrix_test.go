@@ -110,6 +110,7 @@ var pairs = []struct {
 	{"hybrid on SQLite, a apart", hybridOnSQLite("b")},
 	{"pinned over shared on SQLite", pinnedTo(sharedOnSQLite)},
 	{"pinned over database on SQLite", pinnedTo(databaseOnSQLite)},
+	{"pinned over hybrid on SQLite", pinnedTo(hybridOnSQLite("a"))},
 	{"shared on PostgreSQL", sharedOnPostgres(direct)},
 	{"shared behind PgBouncer", sharedOnPostgres(pooled)},
 	{"row-level security on PostgreSQL", rowSecurity(direct)},

@@ -91,7 +91,12 @@ func (s *session) attack(a attack) {
 	}
 	s.counts.Cases += 2
 	got, now := about(target{victim, 9})
-	if !s.leaked("about b: "+a.name, got, now) {
+	switch {
+	case s.leaked("about b: "+a.name, got, now):
+	case a.error && got.err == nil:
+		s.counts.Failed++
+		s.Errorf("about b: %s: no error, and %s", a.name, got.text)
+	default:
 		s.counts.Held++
 	}
 	s.again(now)
