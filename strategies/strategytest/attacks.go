@@ -69,7 +69,8 @@ var attacks = []attack{
 	}},
 	{name: "sub-query", run: func(db *gorm.DB, at target) (any, error) {
 		return found(func(v *[]poll) *gorm.DB {
-			return db.Where("id IN (?) AND tenant_id = ?", fresh(db).Model(&poll{}).Select("id").Where("tenant_id = ?", at.id), at.id).Find(v)
+			ids := fresh(db).Model(&poll{}).Select("id").Where("tenant_id = ?", at.id)
+			return db.Where("id IN (?) AND tenant_id = ?", ids, at.id).Find(v)
 		})
 	}},
 	{name: "generics", run: func(db *gorm.DB, at target) (any, error) {
@@ -119,7 +120,8 @@ var attacks = []attack{
 		return changed(db.Table("poll_voters").Where("tenant_id = ?", at.id).Delete(nil))
 	}},
 	{name: "append to a row", run: func(db *gorm.DB, at target) (any, error) {
-		return nil, fresh(db).Model(&poll{TenantID: at.id, ID: at.key}).Association("Voters").Append(&voter{TenantID: at.id, ID: 60, Name: "planted"})
+		voters := fresh(db).Model(&poll{TenantID: at.id, ID: at.key}).Association("Voters")
+		return nil, voters.Append(&voter{TenantID: at.id, ID: 60, Name: "planted"})
 	}},
 	{name: "clear a row's links", run: func(db *gorm.DB, at target) (any, error) {
 		return nil, fresh(db).Model(&poll{TenantID: at.id, ID: at.key}).Association("Voters").Clear()
@@ -140,7 +142,7 @@ var attacks = []attack{
 			return db.Model(&choice{}).Where("id = 1").Select("(SELECT max(title) FROM polls WHERE tenant_id = ?)", at.id).Find(v)
 		})
 	}},
-	{name: "database/sql", needs: []Capability{Connections}, alone: true, run: func(db *gorm.DB, at target) (any, error) {
+	{name: "database/sql", needs: connections, alone: true, run: func(db *gorm.DB, at target) (any, error) {
 		pool, err := db.DB()
 		if err != nil {
 			return nil, err
@@ -154,13 +156,13 @@ var attacks = []attack{
 		return n, err
 	}},
 	// Another tenant in the same session.
-	{name: "another context in a transaction", needs: []Capability{Connections}, error: true, run: func(db *gorm.DB, at target) (any, error) {
+	{name: "another context in a transaction", needs: connections, error: true, run: func(db *gorm.DB, at target) (any, error) {
 		var v []poll
 		return v, fresh(db).Transaction(func(tx *gorm.DB) error {
 			return tx.WithContext(tenancy.WithTenant(tx.Statement.Context, tenancy.ID(at.id))).Find(&v).Error
 		})
 	}},
-	{name: "another context in a transaction that writes", needs: []Capability{Connections}, error: true, run: func(db *gorm.DB, at target) (any, error) {
+	{name: "another context in a transaction that writes", needs: connections, error: true, run: func(db *gorm.DB, at target) (any, error) {
 		return nil, fresh(db).Transaction(func(tx *gorm.DB) error {
 			tx = tx.WithContext(tenancy.WithTenant(tx.Statement.Context, tenancy.ID(at.id)))
 			return tx.Model(&poll{}).Where("1 = 1").Update("title", "taken").Error

@@ -72,8 +72,10 @@ func each(t testing.TB, admin *sql.DB, q string, args ...any) {
 func (m maria) drop(t testing.TB, prefix string) {
 	admin := raw(t, "mysql", m.server.DSN("root", ""))
 	t.Cleanup(func() {
-		each(t, admin, "SELECT CONCAT('DROP DATABASE `', SCHEMA_NAME, '`') FROM information_schema.SCHEMATA WHERE LEFT(SCHEMA_NAME, LENGTH(?)) = ?", prefix, prefix)
-		each(t, admin, "SELECT CONCAT('DROP USER ''', User, '''@''', Host, '''') FROM mysql.user WHERE LEFT(User, LENGTH(?)) = ?", prefix, prefix)
+		each(t, admin, "SELECT CONCAT('DROP DATABASE `', SCHEMA_NAME, '`') FROM information_schema.SCHEMATA "+
+			"WHERE LEFT(SCHEMA_NAME, LENGTH(?)) = ?", prefix, prefix)
+		each(t, admin, "SELECT CONCAT('DROP USER ''', User, '''@''', Host, '''') FROM mysql.user "+
+			"WHERE LEFT(User, LENGTH(?)) = ?", prefix, prefix)
 	})
 }
 

@@ -16,7 +16,7 @@ type (
 		PlanID   *uint
 		Plan     *plan
 		Choices  []choice `gorm:"foreignKey:TenantID,PollID;references:TenantID,ID"`
-		Voters   []voter  `gorm:"many2many:poll_voters;foreignKey:TenantID,ID;joinForeignKey:TenantID,PollID;references:TenantID,ID;joinReferences:TenantID,VoterID"` //nolint:lll // a tag has no lines
+		Voters   []voter  `gorm:"many2many:poll_voters;foreignKey:TenantID,ID;joinForeignKey:TenantID,PollID;references:TenantID,ID;joinReferences:TenantID,VoterID"`
 	}
 	choice struct {
 		TenantID string `gorm:"primaryKey;size:63" json:"-"`

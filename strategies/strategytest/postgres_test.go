@@ -53,7 +53,7 @@ func (w way) excused(lacks map[strategytest.Capability]string) map[strategytest.
 		all = map[strategytest.Capability]string{}
 	}
 	for _, mode := range []strategytest.Capability{"PrepareStmt", "PrepareStmt session"} {
-		all[mode+"/query while rows are open"] = "two connections prepare one name on the server connection they share, which needs PgBouncer 1.21"
+		all[mode+"/query while rows are open"] = "two connections prepare one name on the server connection they share"
 	}
 	return all
 }

@@ -30,6 +30,8 @@ var (
 	central = []Capability{CentralTables}
 	joined  = []Capability{CentralJoins}
 	texts   = []Capability{SQLText}
+
+	connections = []Capability{Connections}
 )
 
 var reads = []use{
@@ -70,7 +72,8 @@ var reads = []use{
 	{name: "groups of conditions", run: func(db *gorm.DB) (any, error) {
 		return found(func(v *[]poll) *gorm.DB {
 			fresh := db.Session(&gorm.Session{NewDB: true})
-			return db.Where(fresh.Where("votes = 10").Or("votes = 90")).Or(fresh.Where("votes = 20").Where("1 = 1")).Order("id").Find(v)
+			ten, twenty := fresh.Where("votes = 10").Or("votes = 90"), fresh.Where("votes = 20").Where("1 = 1")
+			return db.Where(ten).Or(twenty).Order("id").Find(v)
 		})
 	}},
 	{name: "expression", run: func(db *gorm.DB) (any, error) {
@@ -121,7 +124,8 @@ var reads = []use{
 	}},
 	{name: "join with conditions", run: func(db *gorm.DB) (any, error) {
 		return found(func(v *[]choice) *gorm.DB {
-			return db.InnerJoins("Poll", db.Session(&gorm.Session{NewDB: true}).Where("1 = 1")).Where("choices.votes > 0 OR 1 = 1").Order("choices.id").Find(v)
+			all := db.Session(&gorm.Session{NewDB: true}).Where("1 = 1")
+			return db.InnerJoins("Poll", all).Where("choices.votes > 0 OR 1 = 1").Order("choices.id").Find(v)
 		})
 	}},
 	{name: "join central", needs: joined, run: func(db *gorm.DB) (any, error) {
@@ -263,7 +267,7 @@ var reads = []use{
 	{name: "generics SQL text", needs: texts, run: func(db *gorm.DB) (any, error) {
 		return gorm.G[string](db).Raw("SELECT title FROM polls WHERE id = ?", 1).Find(db.Statement.Context)
 	}},
-	{name: "database/sql", needs: []Capability{Connections}, alone: true, run: func(db *gorm.DB) (any, error) {
+	{name: "database/sql", needs: connections, alone: true, run: func(db *gorm.DB) (any, error) {
 		pool, err := db.DB()
 		if err != nil {
 			return nil, err
@@ -272,7 +276,7 @@ var reads = []use{
 		err = pool.QueryRowContext(db.Statement.Context, "SELECT count(*) FROM choices").Scan(&n)
 		return n, err
 	}},
-	{name: "database/sql prepared", needs: []Capability{Connections}, alone: true, run: func(db *gorm.DB) (any, error) {
+	{name: "database/sql prepared", needs: connections, alone: true, run: func(db *gorm.DB) (any, error) {
 		pool, err := db.DB()
 		if err != nil {
 			return nil, err

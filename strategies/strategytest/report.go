@@ -27,7 +27,8 @@ func (c Counts) String() string {
 	if c.Failed > 0 {
 		leaks = fmt.Sprintf("%d FAILED", c.Failed)
 	}
-	return fmt.Sprintf("%d cases: %d as plain GORM, %d attacks held, %d refused with an excuse, %s", c.Cases, c.Passed, c.Held, c.Refused, leaks)
+	return fmt.Sprintf("%d cases: %d as plain GORM, %d attacks held, %d refused with an excuse, %s",
+		c.Cases, c.Passed, c.Held, c.Refused, leaks)
 }
 
 // finish logs the table and fails the test for excuses that nothing needed.

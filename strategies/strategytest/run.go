@@ -71,7 +71,7 @@ func (s *session) use(u use) {
 	s.counts.Cases++
 	switch why := s.excuse(u.name, u.needs); {
 	case s.leaked(u.name, got, now):
-	case got.text == want.text && sameError(got.err, want.err) && now.own == now.plain && now.central == now.plainCentral && now.strays == s.start.strays:
+	case got.text == want.text && sameError(got.err, want.err) && now.asPlain(s.start):
 		s.counts.Passed++
 	case why != "" && got.err != nil && now.own == s.start.own && now.central == s.start.central:
 		s.used[Capability(why)] = true
@@ -81,6 +81,11 @@ func (s *session) use(u use) {
 		s.Errorf("%s:\n got %s, %v\nwant %s, %v%s%s", u.name, got.text, got.err, want.text, want.err,
 			difference("rows", now.own, now.plain), difference("central rows", now.central, now.plainCentral))
 	}
+}
+
+// asPlain reports that the rows are those that plain GORM left, and none that name a tenant.
+func (now state) asPlain(start state) bool {
+	return now.own == now.plain && now.central == now.plainCentral && now.strays == start.strays
 }
 
 // attack reaches for the rows of b, and then for those of a, which must work: else nothing is shown.
@@ -252,7 +257,9 @@ func (s *session) deprovision() Counts {
 
 // sameError reports that an application could not tell two errors apart by GORM's sentinels.
 func sameError(got, want error) bool {
-	for _, sentinel := range []error{gorm.ErrRecordNotFound, gorm.ErrDuplicatedKey, gorm.ErrMissingWhereClause, gorm.ErrInvalidTransaction} {
+	for _, sentinel := range []error{
+		gorm.ErrRecordNotFound, gorm.ErrDuplicatedKey, gorm.ErrMissingWhereClause, gorm.ErrInvalidTransaction,
+	} {
 		if errors.Is(got, sentinel) != errors.Is(want, sentinel) {
 			return false
 		}

@@ -48,7 +48,8 @@ var writes = []use{
 	}},
 	{name: "upsert some columns", run: func(db *gorm.DB) (any, error) {
 		v := voter{ID: 1, Name: "a-kept", Email: "a@new"}
-		return nil, db.Clauses(clause.OnConflict{DoUpdates: clause.AssignmentColumns([]string{"email"}), Columns: keyColumns()}).Create(&v).Error
+		emails := clause.OnConflict{DoUpdates: clause.AssignmentColumns([]string{"email"}), Columns: keyColumns()}
+		return nil, db.Clauses(emails).Create(&v).Error
 	}},
 	{name: "do nothing", run: func(db *gorm.DB) (any, error) {
 		return changed(db.Clauses(clause.OnConflict{DoNothing: true}).Create(&voter{ID: 1, Name: "a-none"}))
@@ -108,7 +109,9 @@ var writes = []use{
 		}
 		return p.Title, fresh(db).Model(&two).Association("Voters").Append(&v)
 	}},
-	{name: "append to has many", run: onAssociation("Choices", func(a *gorm.Association) error { return a.Append(&choice{ID: 50, Text: "a-more"}) })},
+	{name: "append to has many", run: onAssociation("Choices", func(a *gorm.Association) error {
+		return a.Append(&choice{ID: 50, Text: "a-more"})
+	})},
 	{name: "clear", run: onAssociation("Voters", func(a *gorm.Association) error { return a.Clear() })},
 	{name: "delete", run: func(db *gorm.DB) (any, error) { return changed(db.Where("votes > 3 OR 1 = 1").Delete(&choice{})) }},
 	{name: "delete by key", run: func(db *gorm.DB) (any, error) { return changed(db.Delete(&choice{}, 3)) }},
@@ -177,7 +180,8 @@ var writes = []use{
 		return gorm.G[choice](db).Where("votes > ? OR 1 = 1", 1).Update(db.Statement.Context, "text", "a-gen")
 	}},
 	{name: "generics set", run: func(db *gorm.DB) (any, error) {
-		return gorm.G[choice](db).Where("1 = 1").Set(clause.Assignment{Column: clause.Column{Name: "votes"}, Value: 5}).Update(db.Statement.Context)
+		five := clause.Assignment{Column: clause.Column{Name: "votes"}, Value: 5}
+		return gorm.G[choice](db).Where("1 = 1").Set(five).Update(db.Statement.Context)
 	}},
 	{name: "generics delete", run: func(db *gorm.DB) (any, error) {
 		return gorm.G[choice](db).Where("id IN ?", []int{1, 9}).Delete(db.Statement.Context)
@@ -189,7 +193,7 @@ var writes = []use{
 	{name: "generics SQL text that writes", needs: texts, run: func(db *gorm.DB) (any, error) {
 		return nil, gorm.G[poll](db).Exec(db.Statement.Context, "DELETE FROM choices WHERE id = 1")
 	}},
-	{name: "database/sql that writes", needs: []Capability{Connections}, alone: true, run: func(db *gorm.DB) (any, error) {
+	{name: "database/sql that writes", needs: connections, alone: true, run: func(db *gorm.DB) (any, error) {
 		pool, err := db.DB()
 		if err != nil {
 			return nil, err
