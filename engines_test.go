@@ -102,7 +102,7 @@ var engineRoutes = map[string][]route{
 func TestEngineRoutes(t *testing.T) {
 	onAll(t, func(t *testing.T, b backend) {
 		for _, r := range engineRoutes[b.dialect] {
-			t.Run(r.name, func(t *testing.T) { r.on(b).test(t, b) })
+			t.Run(r.name, func(t *testing.T) { r.on(b).test(t, b, gorm.Config{}) })
 		}
 	})
 }

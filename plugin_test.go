@@ -81,7 +81,7 @@ func TestRoutes(t *testing.T) {
 					if d, ok := b.differs[group.name+"/"+r.name]; ok {
 						r.differs = map[string]difference{b.name: d}
 					}
-					t.Run(r.name, func(t *testing.T) { became = r.on(b).test(t, b) })
+					t.Run(r.name, func(t *testing.T) { became = r.on(b).test(t, b, gorm.Config{}) })
 					counts[became]++
 				}
 			})
@@ -100,8 +100,8 @@ func TestRoutes(t *testing.T) {
 
 // test runs the route. What the plugin alone would have to refuse may run where the database holds tenants: that nothing of
 // b was seen or changed is the proof.
-func (r route) test(t *testing.T, b backend) outcome {
-	e := newEnvOn(t, b, &gorm.Config{})
+func (r route) test(t *testing.T, b backend, config gorm.Config) outcome {
+	e := newEnvOn(t, b, &config)
 	err := r.do(e)
 	e.isolated()
 	switch {

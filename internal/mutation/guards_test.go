@@ -2,13 +2,14 @@
 
 package mutation_test
 
-// guard is a piece of the root package without which a tenant could reach another's rows, or GORM would lose a guard of
+// guard is a piece of the library without which a tenant could reach another's rows, or GORM would lose a guard of
 // its own.
 type guard struct {
 	name, file string
 	old, new   string // old occurs once in the file
 }
 
+// guards are those of the root package.
 var guards = []guard{
 	// No tenant, no data.
 	{"no tenant is refused", "callbacks.go", "		return nil\n	}\n	return a.noTenant()\n}", "		return nil\n	}\n	return nil\n}"},
