@@ -13,11 +13,12 @@ import (
 type seat struct {
 	member, place string // as the record names them
 	choice        tenantconn.Choice
+	tenant        tenancy.ID // whose alone it is; empty for a member's work on places
 }
 
 // seat looks a tenant up. What was known before is only kept to spare allocations: the look-up has the last word.
 func (s *Strategy) seat(ctx context.Context, id tenancy.ID) (*seat, error) {
-	if at, ok := ctx.Value(atKey{}).(*seat); ok {
+	if at, ok := ctx.Value(atKey{}).(*seat); ok && (at.tenant == "" || at.tenant == id) {
 		return at, nil
 	}
 	member, place, err := s.lookup(ctx, id)
@@ -55,7 +56,7 @@ func (s *Strategy) named(member string) (int, error) {
 }
 
 func (s *Strategy) sit(member int, place string, id tenancy.ID, gate *tenantconn.Gate) *seat {
-	at := &seat{s.members[member].name, place, tenantconn.Choice{Side: member, Gate: gate}}
+	at := &seat{member: s.members[member].name, place: place, choice: tenantconn.Choice{Side: member, Gate: gate}}
 	if place != "" {
 		at.choice.Place = tenantconn.PlaceKey(id, place)
 	}
@@ -68,7 +69,7 @@ func (s *Strategy) choose(ctx context.Context) (tenantconn.Choice, error) {
 	if err != nil {
 		return tenantconn.Choice{}, err
 	}
-	if at, ok := ctx.Value(atKey{}).(*seat); ok {
+	if at, ok := ctx.Value(atKey{}).(*seat); ok && (at.tenant == "" || at.tenant == id && reach == tenancy.ReachTenant) {
 		return at.choice, nil
 	}
 	switch reach {
@@ -95,6 +96,11 @@ type atKey struct{}
 
 // at returns a context that acts at a member. It enters no gate.
 func (s *Strategy) at(ctx context.Context, member int, key string) context.Context {
-	at := &seat{member: s.members[member].name, choice: tenantconn.Choice{Side: member, Place: key}}
+	return s.atFor(ctx, "", member, key)
+}
+
+// atFor is at for one tenant's rows: other tenants, and central tables, are where they always are.
+func (s *Strategy) atFor(ctx context.Context, id tenancy.ID, member int, key string) context.Context {
+	at := &seat{member: s.members[member].name, choice: tenantconn.Choice{Side: member, Place: key}, tenant: id}
 	return context.WithValue(ctx, atKey{}, at)
 }

@@ -152,6 +152,15 @@ func (s *Strategy) validate() error {
 // Name returns "hybrid".
 func (*Strategy) Name() string { return "hybrid" }
 
+// Members returns the names of the members, sorted.
+func (s *Strategy) Members() []string {
+	names := make([]string, len(s.members))
+	for i, m := range s.members {
+		names[i] = m.name
+	}
+	return names
+}
+
 // Isolation is the least that holds for every member, so that what works for one tenant works for all: models have a tenant
 // column if any member shares tables, and central tables stand apart if they do for any.
 func (s *Strategy) Isolation() tenancy.Isolation {
