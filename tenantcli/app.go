@@ -9,8 +9,10 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/gorm-tenancy/tenancy"
+	"github.com/gorm-tenancy/tenancy/archive"
 	"github.com/gorm-tenancy/tenancy/catalog"
 	"github.com/gorm-tenancy/tenancy/migrate"
+	"github.com/gorm-tenancy/tenancy/retrofit"
 )
 
 // App says how the commands reach the application.
@@ -22,6 +24,9 @@ type App struct {
 	// and each start the application's commands in such trees. Commands that were made before, from package variables for
 	// example, are refused: they remember the flags and the context of an earlier tenant. nil: run and each are missing.
 	Root func() *cobra.Command
+	// Retrofit opens the retrofit of an application that gets its tenants now, over a database without the plugin. It is called
+	// when the command retrofit needs it. nil: there is no such command.
+	Retrofit func(ctx context.Context) (*retrofit.Retrofit, error)
 }
 
 // Environment is what commands work on. A command whose part is missing says so and fails.
@@ -35,10 +40,12 @@ type Environment struct {
 	Migrations *migrate.Runner
 	// CentralMigrations migrates the central tables, before the tenants. nil: there are none.
 	CentralMigrations *migrate.Runner
-	// Export writes all rows of the tenant that ctx acts for. nil: tenants cannot be exported.
+	// Archive has options for everything that the commands do by package archive: export, import, move and purge. Default none.
+	Archive []archive.Option
+	// Export writes all rows of the tenant that ctx acts for. nil: archive.Export, with the migrations' version of the tables.
 	Export func(ctx context.Context, w io.Writer) error
-	// Import reads what Export wrote into the tenant that ctx acts for, which has no rows yet. nil: tenants cannot be
-	// imported.
+	// Import reads what Export wrote into the tenant that ctx acts for, which has no rows yet. nil: archive.Import. Set both
+	// or neither.
 	Import func(ctx context.Context, r io.Reader) error
 	// Doctor looks for what is wrong. It changes nothing. nil: doctor.Run, over the catalog and the migrations.
 	Doctor func(ctx context.Context) ([]Finding, error)
@@ -58,13 +65,16 @@ type Finding struct {
 	Remedy string `json:"remedy,omitempty"`
 }
 
-// Commands returns the commands tenants, migrate, run, each, shell and doctor, for the application's root command. They
-// are not safe for concurrent use, as no command of cobra is.
+// Commands returns the commands tenants, migrate, run, each, shell, doctor and, where there is one, retrofit, for the
+// application's root command. They are not safe for concurrent use, as no command of cobra is.
 func Commands(app App) []*cobra.Command {
 	a := &mounted{App: app}
 	commands := []*cobra.Command{a.tenants(), a.migrate(), a.shell(), a.doctor()}
 	if app.Root != nil {
 		commands = append(commands, a.run(), a.each())
+	}
+	if app.Retrofit != nil {
+		commands = append(commands, a.retrofit())
 	}
 	for _, cmd := range commands {
 		cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
