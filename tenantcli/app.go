@@ -103,16 +103,10 @@ var errScoped = errors.New("this command is about all tenants and does not run i
 // action makes the function of a command: it opens the environment for do, whose context reaches the central tables only.
 func (a *mounted) action(do func(ctx context.Context, c *call, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) (err error) {
-		cmd.SilenceUsage = true
-		ctx := cmd.Context()
-		if ctx.Value(scopeKey{}) != nil {
-			return usage(errScoped)
-		}
-		p, err := newPrinter(cmd)
+		ctx, p, err := begin(cmd)
 		if err != nil {
 			return err
 		}
-		ctx = tenancy.Central(ctx)
 		env, err := a.open(ctx)
 		if err != nil {
 			return err
@@ -120,6 +114,16 @@ func (a *mounted) action(do func(ctx context.Context, c *call, args []string) er
 		defer func() { err = errors.Join(err, env.close()) }()
 		return do(ctx, &call{p, cmd, env}, args)
 	}
+}
+
+// begin refuses commands inside run and each, and returns what all others need.
+func begin(cmd *cobra.Command) (context.Context, printer, error) {
+	cmd.SilenceUsage = true
+	if cmd.Context().Value(scopeKey{}) != nil {
+		return nil, printer{}, usage(errScoped)
+	}
+	p, err := newPrinter(cmd)
+	return tenancy.Central(cmd.Context()), p, err
 }
 
 func (a *mounted) open(ctx context.Context) (*Environment, error) {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/gorm-tenancy/tenancy"
 	"github.com/gorm-tenancy/tenancy/retrofit"
 )
 
@@ -32,12 +31,7 @@ func (a *mounted) retrofit() *cobra.Command {
 // stage is the function of a command of the retrofit. It opens no environment: there may be no plugin yet that would start.
 func (a *mounted) stage(name string) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, _ []string) error {
-		cmd.SilenceUsage = true
-		ctx := cmd.Context()
-		if ctx.Value(scopeKey{}) != nil {
-			return usage(errScoped)
-		}
-		p, err := newPrinter(cmd)
+		ctx, p, err := begin(cmd)
 		if err != nil {
 			return err
 		}
@@ -52,7 +46,7 @@ func (a *mounted) stage(name string) func(*cobra.Command, []string) error {
 		if p.json {
 			args = []string{"--json", name}
 		}
-		if retrofit.Command(tenancy.Central(ctx), r, args, p.out, p.err) != 0 {
+		if retrofit.Command(ctx, r, args, p.out, p.err) != 0 {
 			return fmt.Errorf("retrofit %s has failed", name)
 		}
 		return nil
