@@ -45,6 +45,10 @@ type Place struct {
 	Tenant ID
 	// Foreign reports that it has a tenant's name and was not made by Provision for that tenant.
 	Foreign bool
+	// Member is which of several strategies has it; empty where there is but one.
+	Member string
+	// Left reports that its tenant is served by another member now, and has moved away from here.
+	Left bool
 }
 
 // Surveyor is an optional power of a [Provisioner]: it lists what Provision has made. Package doctor compares it with the
@@ -53,6 +57,6 @@ type Surveyor interface {
 	// Places lists all places, and what stands in their way by its name, in any order. After an error it ends.
 	Places(ctx context.Context) iter.Seq2[Place, error]
 	// PlaceOf returns the name of the place that a tenant has or would have. It fails with [ErrInvalidID] where the id
-	// cannot name one. It asks no database.
+	// cannot name one, and with [ErrUnsupported] where the tenant has none of its own.
 	PlaceOf(id ID) (string, error)
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/gorm-tenancy/tenancy"
 	"github.com/gorm-tenancy/tenancy/internal/servers"
 	"github.com/gorm-tenancy/tenancy/strategies/database"
+	"github.com/gorm-tenancy/tenancy/strategies/hybrid"
 	"github.com/gorm-tenancy/tenancy/strategies/pinned"
 	"github.com/gorm-tenancy/tenancy/strategies/schema"
 	"github.com/gorm-tenancy/tenancy/strategies/shared"
@@ -31,6 +32,7 @@ type backend struct {
 	db       *gorm.DB
 	strategy tenancy.Strategy
 	shared   bool
+	mixed    bool                                              // a has its own tables, and b is among those who share
 	alone    bool                                              // serves no other tenant than a
 	raw      func(id tenancy.ID) (db *sql.DB, tablesIn string) // past all walls
 }
@@ -125,6 +127,52 @@ var backends = map[string]func(testing.TB) *backend{
 		}
 		return b.open(mysql.Open(server.DSN(servers.App, server.Database(t))), true)
 	},
+	"hybrid shared": func(t testing.TB) *backend {
+		dir := t.TempDir()
+		places := database.SQLiteFiles(filepath.Join(dir, "tenants"), sqlite.Open)
+		b := &backend{TB: t, shared: true}
+		b.strategy = mix(map[tenancy.ID]string{}, hybrid.Members{
+			"shared": shared.New(), "database": database.New(places.Open, database.WithProvisioner(places)),
+		})
+		b.raw = b.one("sqlite3", sqliteFile(dir, "central.db"), "")
+		return b.open(sqlite.Open(sqliteFile(dir, "central.db")), true)
+	},
+	"hybrid database": func(t testing.TB) *backend {
+		dir := t.TempDir()
+		places := database.SQLiteFiles(filepath.Join(dir, "tenants"), sqlite.Open)
+		b := &backend{TB: t, mixed: true}
+		b.strategy = mix(map[tenancy.ID]string{"a": "database", "copy": "database"}, hybrid.Members{
+			"shared": shared.New(), "database": database.New(places.Open, database.WithProvisioner(places)),
+		})
+		b.raw = func(id tenancy.ID) (*sql.DB, string) {
+			file := sqliteFile(dir, "central.db")
+			if id != "b" {
+				file = sqliteFile(dir, "tenants/tenant_"+string(id)+".db")
+			}
+			raw := openRaw(t, "sqlite3", file)
+			raw.SetMaxIdleConns(0) // an open file is not removed
+			return raw, ""
+		}
+		return b.open(sqlite.Open(sqliteFile(dir, "central.db")), true)
+	},
+	"hybrid schema": func(t testing.TB) *backend {
+		server := servers.Postgres(t)
+		name := server.Database(t)
+		raw := openRaw(t, "pgx", server.DSN(servers.Superuser, name))
+		_, err := raw.Exec("CREATE SCHEMA central AUTHORIZATION " + servers.App)
+		must(t, err)
+		b := &backend{TB: t, mixed: true}
+		b.strategy = mix(map[tenancy.ID]string{"a": "schema", "copy": "schema"}, hybrid.Members{
+			"shared": shared.New(), "schema": schema.New(schema.Shared("central")),
+		})
+		b.raw = func(id tenancy.ID) (*sql.DB, string) {
+			if id == "b" {
+				return raw, "public."
+			}
+			return raw, "tenant_" + string(id) + "."
+		}
+		return b.open(postgres.Open(server.DSN(servers.App, name)+"&search_path=public,central"), true)
+	},
 	"pinned": func(t testing.TB) *backend {
 		file := sqliteFile(t.TempDir(), "x.db")
 		plain, err := gorm.Open(sqlite.Open(file), &gorm.Config{Logger: logger.Discard})
@@ -144,6 +192,16 @@ var backends = map[string]func(testing.TB) *backend{
 		b.raw = b.one("pgx", server.DSN(servers.Superuser, name), "")
 		return b.open(postgres.Open(server.DSN(servers.App, name)), true)
 	},
+}
+
+// mix has the tenants that are named at their members, and all others in shared tables.
+func mix(at map[tenancy.ID]string, members hybrid.Members) tenancy.Strategy {
+	return hybrid.New(func(_ context.Context, id tenancy.ID) (member, place string, err error) {
+		if member, ok := at[id]; ok {
+			return member, "", nil
+		}
+		return "shared", "", nil
+	}, members)
 }
 
 func schemas(t testing.TB, server *servers.PostgresServer, user string, s *schema.Strategy) *backend {
@@ -216,7 +274,7 @@ func (b *backend) open(d gorm.Dialector, migrate bool, config ...*gorm.Config) *
 	must(b, b.db.Use(plugin(b.strategy)))
 	if migrate {
 		models := []any{&Plan{}}
-		if b.shared {
+		if b.shared || b.mixed {
 			models = append(models, owned...)
 		}
 		must(b, b.db.WithContext(tenancy.Bypass(context.Background(), "create tables")).AutoMigrate(models...))

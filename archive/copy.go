@@ -19,24 +19,43 @@ func Copy(ctx context.Context, db *gorm.DB, from, to tenancy.ID, opts ...Option)
 	if from == to {
 		return Report{}, fmt.Errorf("%w: a tenant cannot be copied onto itself", ErrNotEmpty)
 	}
+	target := tenancy.WithTenant(ctx, to)
+	shares, err := sharesTables(target, db)
+	if err != nil {
+		return Report{}, err
+	}
+	if shares {
+		opts = append([]Option{Renumber()}, opts...)
+	}
+	return carry(tenancy.WithTenant(ctx, from), target, db, opts)
+}
+
+// carry exports with one context and imports with another.
+func carry(from, to context.Context, db *gorm.DB, opts []Option) (Report, error) {
 	file, err := os.CreateTemp("", "tenancy-archive-*")
 	if err != nil {
 		return Report{}, err
 	}
 	defer os.Remove(file.Name())
 	defer file.Close()
-	target := tenancy.WithTenant(ctx, to)
-	shares, err := sharesTables(target, db)
-	if err != nil {
+	if _, err := Export(from, db, file, opts...); err != nil {
 		return Report{}, err
 	}
-	if _, err := Export(tenancy.WithTenant(ctx, from), db, file, opts...); err != nil {
-		return Report{}, err
+	return Import(to, db, file, opts...)
+}
+
+// Mover copies the rows of one tenant to another place, for the Move of strategies/hybrid:
+//
+//	mixed.Move(ctx, "acme", "database", "", archive.Mover(db))
+//
+// Every row is compared with the original, beyond what Move counts. Rows keep their keys: where the place is shared tables
+// and a key is taken there, that is [ErrKeyTaken], unless [Renumber] is given. The function fails as [Export] and [Import] do, and is
+// safe for concurrent use.
+func Mover(db *gorm.DB, opts ...Option) func(from, to context.Context) error {
+	return func(from, to context.Context) error {
+		_, err := carry(from, to, db, opts)
+		return err
 	}
-	if shares {
-		opts = append([]Option{Renumber()}, opts...)
-	}
-	return Import(target, db, file, opts...)
 }
 
 // Copier has the catalog clone tenants under every strategy:

@@ -63,23 +63,25 @@ func eraseAll(tx *gorm.DB, tables []*table) ([]Count, error) {
 	return counts, nil
 }
 
-// PurgeHook erases the rows of a tenant when the catalog purges it, where tenants share tables:
+// PurgeHook erases the rows of a tenant when the catalog purges it, and again when it forgets it, where tenants share tables:
 //
 //	catalog.New(store, catalog.Hooks(archive.PurgeHook(db)))
 //
 // Where they do not, the strategy has removed the tenant's place, and the hook does nothing. It is idempotent. Options are those
 // of [Erase].
 func PurgeHook(db *gorm.DB, opts ...Option) catalog.Hook {
+	erase := func(ctx context.Context, id tenancy.ID) error {
+		ctx = tenancy.WithTenant(ctx, id)
+		if shares, err := sharesTables(ctx, db); err != nil || !shares {
+			return err
+		}
+		_, err := Erase(ctx, db, opts...)
+		return err
+	}
 	return catalog.Hook{
 		Steps: []catalog.Step{catalog.StepPurge},
-		After: func(ctx context.Context, e catalog.Event) error {
-			ctx = tenancy.WithTenant(ctx, e.Tenant.ID)
-			if shares, err := sharesTables(ctx, db); err != nil || !shares {
-				return err
-			}
-			_, err := Erase(ctx, db, opts...)
-			return err
-		},
+		After: func(ctx context.Context, e catalog.Event) error { return erase(ctx, e.Tenant.ID) },
+		Clear: erase,
 	}
 }
 

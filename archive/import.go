@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -17,19 +18,19 @@ import (
 // Report says what [Import] and [Copy] did.
 type Report struct {
 	// Manifest is the archive's.
-	Manifest Manifest
+	Manifest Manifest `json:"manifest"`
 	// Erased are the rows that [Replace] erased; none otherwise.
-	Erased []Count
+	Erased []Count `json:"erased,omitempty"`
 	// Renumbered is how many rows got another key.
-	Renumbered int64
+	Renumbered int64 `json:"renumbered,omitempty"`
 }
 
 // Count is a number of rows.
 type Count struct {
 	// Table is the table's name.
-	Table string
+	Table string `json:"table"`
 	// Rows is how many.
-	Rows int64
+	Rows int64 `json:"rows"`
 }
 
 // Import writes the rows of an archive as rows of the tenant of ctx, which may be another than the one that was exported: no
@@ -51,6 +52,19 @@ type Count struct {
 //
 // Safe for concurrent use.
 func Import(ctx context.Context, db *gorm.DB, r io.Reader, opts ...Option) (Report, error) {
+	return load(ctx, db, r, opts, nil)
+}
+
+// Check does what [Import] does, and takes it back: it returns what Import would. While it works it holds the locks that
+// Import does, and on PostgreSQL and MySQL numbers that sequences gave stay used. Safe for concurrent use.
+func Check(ctx context.Context, db *gorm.DB, r io.Reader, opts ...Option) (Report, error) {
+	return load(ctx, db, r, opts, errTakenBack)
+}
+
+var errTakenBack = errors.New("archive: taken back")
+
+// load imports, and ends the transaction with the error end.
+func load(ctx context.Context, db *gorm.DB, r io.Reader, opts []Option, end error) (Report, error) {
 	session, plugin, id, err := session(ctx, db)
 	if err != nil {
 		return Report{}, err
@@ -63,7 +77,13 @@ func Import(ctx context.Context, db *gorm.DB, r io.Reader, opts ...Option) (Repo
 	defer c.close()
 	in := &importer{options: o, container: c, keys: map[*table]*keyMap{}, report: Report{Manifest: c.manifest}}
 	defer in.later.close()
-	if err := locked(ctx, session, plugin, id, func(tx *gorm.DB) error { return in.run(ctx, tx, plugin) }); err != nil {
+	err = locked(ctx, session, plugin, id, func(tx *gorm.DB) error {
+		if err := in.run(ctx, tx, plugin); err != nil {
+			return err
+		}
+		return end
+	})
+	if err != nil && !errors.Is(err, errTakenBack) {
 		return Report{}, err
 	}
 	return in.report, nil

@@ -19,6 +19,11 @@ type Hook struct {
 	// it will be, and when it is no longer served, if it was. Its error leaves the step under way ([ErrPending]);
 	// [Catalog.Repair] calls it again, also after a crash, so it must be idempotent. nil: nothing.
 	After func(ctx context.Context, e Event) error
+	// Clear is called by [Catalog.Forget], whatever Steps are, before the record of a purged tenant is removed, where the
+	// strategy is no tenancy.Provisioner that could do it. It removes what is left of the tenant's rows, somebody may have
+	// written some after the purge, and returns nil when there are none in any table that tenants share. archive.PurgeHook has
+	// one. nil: the hook knows nothing about rows.
+	Clear func(ctx context.Context, id tenancy.ID) error
 }
 
 // Event says what a [Hook] is called for. It is a copy: changing it changes nothing.

@@ -125,13 +125,14 @@ func (c *Catalog) PurgeNow(ctx context.Context, id tenancy.ID) (Tenant, error) {
 	return c.step(ctx, id, StepPurge, nil)
 }
 
-// Forget removes the record of a purged tenant, so that its id can be used again. First it removes the place once more,
-// in case somebody finished making it after the purge. It fails with [ErrTransition] for other tenants, and with
-// tenancy.ErrUnsupported if the strategy is no tenancy.Provisioner: rows may be left that the next tenant of the id would
-// have.
+// Forget removes the record of a purged tenant, so that its id can be used again. First it removes the place once more, in
+// case somebody finished making it after the purge, or, where the strategy is no tenancy.Provisioner, has each [Hook].Clear
+// remove rows from shared tables; an error leaves the record. It fails with [ErrTransition] for other tenants, and with tenancy.ErrUnsupported if the strategy is no
+// tenancy.Provisioner and no hook has Clear: rows may be left that the next tenant of the id would have. Programs that still
+// act for the old tenant, jobs for example, must have ended: in shared tables nothing else stops them from writing.
 func (c *Catalog) Forget(ctx context.Context, id tenancy.ID) error {
-	if c.provisioner == nil {
-		return fmt.Errorf("%w: nobody can say that no row of the tenant is left", tenancy.ErrUnsupported)
+	if c.provisioner == nil && !slices.ContainsFunc(c.hooks, func(h Hook) bool { return h.Clear != nil }) {
+		return fmt.Errorf("%w: nobody can say that no row of the tenant is left; see Hook.Clear", tenancy.ErrUnsupported)
 	}
 	t, err := c.store.Get(ctx, id)
 	if err != nil {
@@ -140,10 +141,26 @@ func (c *Catalog) Forget(ctx context.Context, id tenancy.ID) error {
 	if t.State != Purged {
 		return &TransitionError{"forget", t.State}
 	}
-	if err := c.provisioner.Deprovision(ctx, id); err != nil {
+	if err := c.clear(ctx, id); err != nil {
 		return err
 	}
 	return c.remove(ctx, t)
+}
+
+// clear removes all that may be left of a purged tenant.
+func (c *Catalog) clear(ctx context.Context, id tenancy.ID) error {
+	if c.provisioner != nil {
+		return c.provisioner.Deprovision(ctx, id)
+	}
+	for _, h := range c.hooks {
+		if h.Clear == nil {
+			continue
+		}
+		if err := h.Clear(tenancy.Central(ctx), id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // remove removes a record and tells the cache.

@@ -410,30 +410,6 @@ func TestDeleteDuringUndelete(t *testing.T) {
 	}
 }
 
-// TestForget: an id is free again only where nothing of the last tenant can be left.
-func TestForget(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.put(catalog.Tenant{ID: "acme", State: catalog.Deleting})
-	c := w.catalog()
-	want(t, c.Forget(t.Context(), "acme"), catalog.ErrTransition)
-	_, err := c.PurgeNow(t.Context(), "acme")
-	must(t, err)
-	_, err = c.Create(t.Context(), catalog.Tenant{ID: "acme"})
-	want(t, err, catalog.ErrExists)
-	w.places.rows["acme"] = []string{"made late"} // by somebody who was still creating it
-	records, err := catalog.New(w.store)
-	must(t, err)
-	want(t, records.Forget(t.Context(), "acme"), tenancy.ErrUnsupported)
-	must(t, c.Forget(t.Context(), "acme"))
-	want(t, c.Forget(t.Context(), "acme"), tenancy.ErrUnknownTenant)
-	_, err = c.Create(t.Context(), catalog.Tenant{ID: "acme"})
-	must(t, err)
-	if got := w.places.dump(); got != "acme=[seed] " {
-		t.Errorf("the next tenant has %s", got)
-	}
-}
-
 // TestLifecycleRace has many processes take one tenant through everything. It must end whole.
 func TestLifecycleRace(t *testing.T) {
 	t.Parallel()

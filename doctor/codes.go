@@ -21,6 +21,8 @@ const (
 	codePlaceCollides = "place-collides"
 	codePlaceOrphaned = "place-orphaned"
 	codePlaceMissing  = "place-missing"
+	codePlaceLeft     = "place-left"
+	codeUnplaced      = "tenant-unplaced"
 
 	codeIDInvalid  = "id-invalid"
 	codeIDCollides = "id-collides"
@@ -31,6 +33,7 @@ const (
 
 	codeRowUnowned  = "row-unowned"
 	codeRowOrphaned = "row-orphaned"
+	codeRowLeft     = "row-left"
 )
 
 // Code is one kind of finding.
@@ -76,6 +79,8 @@ func Codes() []Code {
 		{codePlaceCollides, Error, "two places differ in capitals only, or behind the 63rd byte"},
 		{codePlaceOrphaned, Warning, "a place has no tenant in the catalog, or one that was purged"},
 		{codePlaceMissing, Error, "a tenant of the catalog has no place"},
+		{codePlaceLeft, Warning, "a tenant was moved away from a place, which is still there"},
+		{codeUnplaced, Error, "the record of a tenant does not say by which strategy it is served"},
 		{codeIDInvalid, Error, "the id of a tenant of the catalog cannot be used"},
 		{codeIDCollides, Error, "the ids of two tenants of the catalog differ in capitals only, or give one name"},
 		{codeIDTooLong, Error, "the id of a tenant of the catalog does not fit a tenant column"},
@@ -83,6 +88,7 @@ func Codes() []Code {
 		{codeBlocked, Error, "a tenant's migrations cannot go on"},
 		{codeRowUnowned, Warning, "rows of an owned table belong to nobody"},
 		{codeRowOrphaned, Warning, "rows belong to a tenant that the catalog does not have"},
+		{codeRowLeft, Warning, "shared tables have rows of a tenant that was moved away from them"},
 	}
 }
 

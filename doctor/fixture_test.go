@@ -24,6 +24,7 @@ import (
 	"github.com/gorm-tenancy/tenancy/internal/servers"
 	"github.com/gorm-tenancy/tenancy/migrate"
 	"github.com/gorm-tenancy/tenancy/strategies/database"
+	"github.com/gorm-tenancy/tenancy/strategies/hybrid"
 	"github.com/gorm-tenancy/tenancy/strategies/schema"
 	"github.com/gorm-tenancy/tenancy/strategies/shared"
 )
@@ -68,6 +69,8 @@ type clinic struct {
 	tenants  *catalog.Catalog
 	runner   *migrate.Runner
 	plugin   []tenancy.Option
+	policies bool   // the shared tables of a hybrid are there already
+	mixed    string // where c is, if the strategy is a hybrid
 	files    string // where SQLite keeps tenants
 	prefix   string
 }
@@ -115,7 +118,7 @@ func (c *clinic) open(dsn string, s tenancy.Strategy) *gorm.DB {
 		d = postgres.Open(dsn)
 	case "mysql":
 		d = mysql.Open(dsn)
-		if s.Name() == "schema" {
+		if s.Name() == "schema" || s.Name() == "hybrid" {
 			config.NamingStrategy = qualified{database: c.name}
 		}
 	}
@@ -138,10 +141,10 @@ func (c *clinic) settle() *clinic {
 	c.Helper()
 	ctx := context.Background()
 	c.db = c.open(c.dsn, c.strategy)
-	shares := c.strategy.Name() == "shared"
-	if i := c.strategy.(tenancy.Isolator).Isolation(); !shares || !i.Connections {
+	shares := c.strategy.Name() == "shared" || c.mixed != ""
+	if i := c.strategy.(tenancy.Isolator).Isolation(); !shares || !i.Connections || c.mixed != "" {
 		models := append(catalog.Models(), &Plan{})
-		if shares {
+		if shares && !c.policies {
 			models = append(models, &Poll{}, &Choice{})
 		}
 		must(c, c.db.WithContext(tenancy.Bypass(ctx, "create tables")).AutoMigrate(models...))
@@ -150,17 +153,24 @@ func (c *clinic) settle() *clinic {
 	var err error
 	c.tenants, err = catalog.New(c.store, catalog.Strategy(c.strategy))
 	must(c, err)
-	for _, id := range []tenancy.ID{"a", "b"} {
-		_, err := c.tenants.Create(ctx, catalog.Tenant{ID: id})
+	at := map[tenancy.ID]string{"a": "", "b": ""}
+	if c.mixed != "" {
+		at = map[tenancy.ID]string{"a": "shared", "b": "shared", "c": c.mixed}
+	}
+	for id, member := range at {
+		_, err := c.tenants.Create(ctx, catalog.Tenant{ID: id, Strategy: member})
 		must(c, err)
 		must(c, c.db.WithContext(tenancy.WithTenant(ctx, id)).Create(&Poll{Title: string(id), Choices: []Choice{{Text: "yes"}}}).Error)
 	}
 	return c
 }
 
-// migrations gives the clinic a runner at head.
+// migrations gives the clinic a runner at head, where there can be one.
 func (c *clinic) migrations(opts ...migrate.Option) *clinic {
 	c.Helper()
+	if c.policies { // whose role may not change the shared tables
+		return c
+	}
 	var err error
 	c.runner, err = migrate.New(c.db, migrate.List("a", "b"), []migrate.Source{step(1)}, opts...)
 	must(c, err)
@@ -215,6 +225,35 @@ var wards = map[string]func(t testing.TB) *clinic{
 		c.strategy = schema.New(schema.Prefix(c.prefix))
 		return c.settle()
 	},
+	"hybrid on SQLite": func(t testing.TB) *clinic {
+		c := onSQLite(t)
+		c.files = filepath.Join(t.TempDir(), "tenants")
+		places := database.SQLiteFiles(c.files, sqlite.Open)
+		return mixed(c, c.dsn, hybrid.Members{"shared": shared.New(), "database": database.New(places.Open, database.WithProvisioner(places))}, "database")
+	},
+	"hybrid on Postgres": func(t testing.TB) *clinic {
+		c := onPostgres(t, nil)
+		c.exec("CREATE SCHEMA central AUTHORIZATION " + servers.App)
+		return mixed(c, c.dsn+"&search_path=public,central",
+			hybrid.Members{"shared": shared.New(), "schema": schema.New(schema.Shared("central"))}, "schema")
+	},
+	"hybrid with policies": func(t testing.TB) *clinic {
+		c := onPostgres(t, nil)
+		c.exec("CREATE SCHEMA central AUTHORIZATION " + servers.App)
+		tables := shared.New(shared.RowLevelSecurity())
+		plain, err := gorm.Open(postgres.Open(c.dsn), &gorm.Config{Logger: logger.Discard, IgnoreRelationshipsWhenMigrating: true})
+		must(t, err)
+		must(t, tables.Migrate(context.Background(), plain, tenancy.New(tables, c.options()...)))
+		pool, err := plain.DB()
+		must(t, err)
+		must(t, pool.Close())
+		c.policies = true
+		return mixed(c, c.dsn+"&search_path=public,central", hybrid.Members{"shared": tables, "schema": schema.New(schema.Shared("central"))}, "schema")
+	},
+	"hybrid on MariaDB": func(t testing.TB) *clinic {
+		c := onMariaDB(t, nil)
+		return mixed(c, c.dsn, hybrid.Members{"shared": shared.New(), "schema": schema.New(schema.Prefix(c.prefix))}, "schema")
+	},
 	"database on SQLite": func(t testing.TB) *clinic {
 		c := onSQLite(t)
 		c.files = filepath.Join(t.TempDir(), "tenants")
@@ -237,6 +276,13 @@ var wards = map[string]func(t testing.TB) *clinic{
 		c.strategy = database.New(places.Open, database.WithProvisioner(places))
 		return c.settle()
 	},
+}
+
+// mixed has a and b in shared tables and c in a place of its own.
+func mixed(c *clinic, dsn string, members hybrid.Members, own string) *clinic {
+	c.dsn, c.mixed = dsn, own
+	c.strategy = hybrid.New(func(ctx context.Context, id tenancy.ID) (string, string, error) { return c.tenants.Place(ctx, id) }, members)
+	return c.settle()
 }
 
 func secrets(t testing.TB) database.Secrets {

@@ -55,13 +55,14 @@ func places(ctx context.Context, e *examination) error {
 	}
 	taken := map[string]string{}
 	for _, p := range found {
-		if other, ok := taken[folded(p.Name)]; ok {
+		at := p.Member + "/" + folded(p.Name)
+		if other, ok := taken[at]; ok {
 			e.find(Finding{
 				Code: codePlaceCollides, Tenant: string(p.Tenant), Message: fmt.Sprintf("%q and %q are one name to some databases", p.Name, other),
 				Mend: "rename the one that is no tenant's",
 			})
 		}
-		taken[folded(p.Name)] = p.Name
+		taken[at] = p.Name
 		if p.Foreign {
 			e.foreign(p, records)
 		}
@@ -94,9 +95,14 @@ func catalogued(ctx context.Context, e *examination) error {
 	there := map[tenancy.ID]bool{}
 	for _, p := range found {
 		t, known := records[p.Tenant]
-		there[p.Tenant] = true
+		there[p.Tenant] = there[p.Tenant] || !p.Left
 		switch {
 		case p.Foreign:
+		case p.Left:
+			e.find(Finding{
+				Code: codePlaceLeft, Tenant: string(p.Tenant), Message: fmt.Sprintf("%q is there still, and its tenant was moved away from %q", p.Name, p.Member),
+				Mend: fmt.Sprintf("(*hybrid.Strategy).Clear(ctx, %q, %q, …) removes it with its rows, when nobody wants them any more", p.Tenant, p.Member),
+			})
 		case !known:
 			e.find(Finding{
 				Code: codePlaceOrphaned, Tenant: string(p.Tenant), Message: fmt.Sprintf("%q is a tenant's place, and the catalog has no such tenant", p.Name),
@@ -111,7 +117,7 @@ func catalogued(ctx context.Context, e *examination) error {
 	}
 	for _, t := range e.records {
 		moved := t.State == catalog.Renaming && there[t.Peer]
-		if hasPlace(t) && !there[t.ID] && !moved {
+		if hasPlace(t) && !there[t.ID] && !moved && e.own(ctx, t) {
 			e.find(Finding{
 				Code: codePlaceMissing, Tenant: string(t.ID), Message: fmt.Sprintf("the tenant %q is %s, and has no place", t.ID, t.State),
 				Mend: "restore it from a backup; an empty one is made by strategy.Provision",
@@ -119,6 +125,22 @@ func catalogued(ctx context.Context, e *examination) error {
 		}
 	}
 	return nil
+}
+
+// own reports whether a tenant has a place of its own: of a hybrid's tenants some share tables. One whose record leads nowhere
+// is a finding.
+func (e *examination) own(ctx context.Context, t catalog.Tenant) bool {
+	route, err := e.plugin.Strategy().Route(tenancy.WithTenant(ctx, t.ID), t.ID)
+	if err == nil || !e.isolation.Mixed {
+		return !route.Shared
+	}
+	if !errors.Is(err, tenancy.ErrTenantMaintenance) { // otherwise it is being moved
+		e.find(Finding{
+			Code: codeUnplaced, Tenant: string(t.ID), Message: fmt.Sprintf("the tenant %q is %s, and is served by nobody: %v", t.ID, t.State, err),
+			Mend: "correct Strategy and Place of its record by (*catalog.Catalog).Update",
+		})
+	}
+	return false
 }
 
 // hasPlace reports whether a tenant in this state has a place for certain.

@@ -3,9 +3,12 @@ package doctor
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/gorm-tenancy/tenancy"
 )
 
 // relation is what the database knows of a table.
@@ -75,9 +78,13 @@ func (e *examination) relation(ctx context.Context, table string) (*relation, er
 	if columnQueries[e.kind] == "" {
 		return nil, fmt.Errorf("tables of %s cannot be looked at", e.kind)
 	}
+	ctx, err := e.sharing(ctx)
+	if err != nil {
+		return nil, err
+	}
 	args := e.named(table)
 	r := &relation{}
-	err := e.each(ctx, func(rows *sql.Rows) error {
+	err = e.each(ctx, func(rows *sql.Rows) error {
 		var c column
 		err := rows.Scan(&c.name, &c.length)
 		r.columns = append(r.columns, c)
@@ -153,6 +160,25 @@ func holds(names []string, columns ...string) bool {
 		}
 	}
 	return true
+}
+
+// sharing is a context that reaches the tables which tenants share: under a hybrid the central tables may be apart from them,
+// and a tenant that shares them is best, as policies hide rows from everybody else.
+func (e *examination) sharing(ctx context.Context) (context.Context, error) {
+	if !e.isolation.Mixed {
+		return ctx, nil
+	}
+	records, err := e.tenants(ctx)
+	if err != nil && !errors.Is(err, errNoCatalog) {
+		return nil, err
+	}
+	for _, t := range records {
+		at := tenancy.WithTenant(ctx, t.ID)
+		if route, err := e.plugin.Strategy().Route(at, t.ID); err == nil && route.Shared {
+			return at, nil
+		}
+	}
+	return tenancy.Bypass(ctx, "doctor: look at the tables that tenants share"), nil
 }
 
 // each calls f for every row of a query of the catalog.

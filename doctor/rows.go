@@ -106,6 +106,9 @@ func (e *examination) orphans(tx *gorm.DB, t tenancy.OwnedTable, records map[ten
 		record, ok := records[tenancy.ID(id)]
 		zero := id == "" || id == "0" && kindOf(t) == reflect.Int64 // nobody's, see unowned
 		if zero || ok && record.State != catalog.Purged {
+			if !zero {
+				e.left(tx, t, tenancy.ID(id))
+			}
 			continue
 		}
 		e.find(Finding{
@@ -115,6 +118,22 @@ func (e *examination) orphans(tx *gorm.DB, t tenancy.OwnedTable, records map[ten
 		})
 	}
 	return nil
+}
+
+// left says that a tenant has rows in shared tables, and is served elsewhere.
+func (e *examination) left(tx *gorm.DB, t tenancy.OwnedTable, id tenancy.ID) {
+	if !e.isolation.Mixed {
+		return
+	}
+	route, err := e.plugin.Strategy().Route(tenancy.WithTenant(tx.Statement.Context, id), id)
+	if err != nil || route.Shared {
+		return
+	}
+	e.find(Finding{
+		Code: codeRowLeft, Table: t.Name, Tenant: string(id),
+		Message: fmt.Sprintf("%s has rows of %q, which was moved to a place of its own", t.Name, id),
+		Mend:    "(*hybrid.Strategy).Clear with the name of the shared member removes them, when nobody wants them any more",
+	})
 }
 
 // kindOf returns String, Int64 for all numbers, or Invalid.

@@ -26,7 +26,7 @@ func mixedEnv(t *testing.T) (e *env, ofB *sql.DB) {
 		switch id {
 		case "a", "c":
 			return "shared", "", nil
-		case "b":
+		case "b", "b2":
 			return "database", "", nil
 		}
 		return "", "", tenancy.ErrUnknownTenant
@@ -34,7 +34,8 @@ func mixedEnv(t *testing.T) (e *env, ofB *sql.DB) {
 	e.db = use(t, sqlite.Open(e.dsn), strategy)
 	must(t, e.db.WithContext(tenancy.Bypass(context.Background(), "test")).AutoMigrate(&Poll{}))
 	must(t, strategy.Provision(context.Background(), "b"))
-	for _, id := range []tenancy.ID{"a", "b", "c"} {
+	must(t, strategy.Provision(context.Background(), "b2")) // which is nobody yet
+	for _, id := range []tenancy.ID{"a", "b", "b2", "c"} {
 		must(t, e.db.WithContext(tenancy.WithTenant(context.Background(), id)).Create(&Poll{Title: "of " + string(id)}).Error)
 	}
 	var err error
@@ -114,5 +115,56 @@ func TestMixedUnknown(t *testing.T) {
 	}
 	if got := e.query("SELECT count(*) FROM polls"); got != "2" {
 		t.Errorf("%s polls are left", got)
+	}
+}
+
+// TestMixedAdmit admits tenants of either kind: one that shares tables brings those to head, once for all of them, and one
+// with its own only these. A copy inherits the steps of where its rows come from.
+func TestMixedAdmit(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		from, id tenancy.ID
+		ran      string // "shared" and "own" where the step has run
+	}{
+		{"", "a", "shared"},
+		{"", "b", "own"},
+		{"a", "c", ""},  // among those that share
+		{"a", "b2", ""}, // out of the shared tables
+		{"b", "a", ""},  // into them: they have it themselves
+		{"b", "b2", ""}, // from one file to another
+	} {
+		t.Run(string(c.from+" to "+c.id), func(t *testing.T) {
+			t.Parallel()
+			e, ofB := mixedEnv(t)
+			ctx := context.Background()
+			r, err := migrate.New(e.db, migrate.List("a", "b", "c"), []migrate.Source{migrate.Step{
+				Version: 1, Name: "mark", SQL: "-- +goose Up\nUPDATE polls SET title = title || '!';\n",
+			}})
+			must(t, err)
+			before := map[bool]string{true: "of a!,of c!", false: "of a,of c"}
+			if c.from != "" {
+				_, err := r.Up(ctx)
+				must(t, err)
+				must(t, r.Inherit(ctx, c.from, c.id))
+				must(t, r.Inherit(ctx, c.from, c.id))
+			} else {
+				must(t, r.Admit(ctx, c.id))
+				must(t, r.Admit(ctx, c.id))
+			}
+			must(t, r.Ready(ctx, c.id))
+			if got := e.query("SELECT group_concat(title) FROM (SELECT title FROM polls ORDER BY title)"); got != before[c.from != "" || c.ran == "shared"] {
+				t.Errorf("shared tables have %s", got)
+			}
+			var got string
+			must(t, ofB.QueryRow("SELECT title FROM polls").Scan(&got))
+			if want := map[bool]string{true: "of b!", false: "of b"}[c.from != "" || c.ran == "own"]; got != want {
+				t.Errorf("b has %s", got)
+			}
+			var copied Poll
+			must(t, e.db.WithContext(tenancy.WithTenant(ctx, "b2")).First(&copied).Error)
+			if copied.Title != "of b2" {
+				t.Errorf("a step has run in a copy: %s", copied.Title)
+			}
+		})
 	}
 }

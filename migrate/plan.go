@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/gorm-tenancy/tenancy"
 )
@@ -108,6 +109,27 @@ func (r *Runner) History(ctx context.Context, id tenancy.ID) ([]Entry, error) {
 	id = r.keyOf(ctx, id)
 	entries, err := r.known(ctx, []tenancy.ID{id})
 	return entries[string(id)], err
+}
+
+// SchemaVersion describes the tables that a tenant has: the version of the last step, and after a plus sign the beginning of the
+// checksum of [Models], as far as there are any: "20260131+1f0c9ab27c44". It is empty for a tenant without steps. It is what
+// archive.SchemaVersion takes.
+func (r *Runner) SchemaVersion(ctx context.Context, id tenancy.ID) (string, error) {
+	entries, err := r.History(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	version := ""
+	for _, e := range entries { // in the order of versions; that of the models is the last
+		switch {
+		case e.State != StateDone:
+		case e.Version == modelsVersion:
+			version += "+" + e.Checksum[:min(len(e.Checksum), 12)]
+		default:
+			version = strconv.FormatInt(e.Version, 10)
+		}
+	}
+	return version, nil
 }
 
 // Ready refuses a tenant that is behind head with [ErrBehind], by one query of the ledger for a tenant at head. Ask it where

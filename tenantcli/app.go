@@ -9,8 +9,10 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/gorm-tenancy/tenancy"
+	"github.com/gorm-tenancy/tenancy/archive"
 	"github.com/gorm-tenancy/tenancy/catalog"
 	"github.com/gorm-tenancy/tenancy/migrate"
+	"github.com/gorm-tenancy/tenancy/retrofit"
 )
 
 // App says how the commands reach the application.
@@ -22,6 +24,9 @@ type App struct {
 	// and each start the application's commands in such trees. Commands that were made before, from package variables for
 	// example, are refused: they remember the flags and the context of an earlier tenant. nil: run and each are missing.
 	Root func() *cobra.Command
+	// Retrofit opens the retrofit of an application that gets its tenants now, over a database without the plugin. It is called
+	// when the command retrofit needs it. nil: there is no such command.
+	Retrofit func(ctx context.Context) (*retrofit.Retrofit, error)
 }
 
 // Environment is what commands work on. A command whose part is missing says so and fails.
@@ -35,10 +40,12 @@ type Environment struct {
 	Migrations *migrate.Runner
 	// CentralMigrations migrates the central tables, before the tenants. nil: there are none.
 	CentralMigrations *migrate.Runner
-	// Export writes all rows of the tenant that ctx acts for. nil: tenants cannot be exported.
+	// Archive has options for everything that the commands do by package archive: export, import, move and purge. Default none.
+	Archive []archive.Option
+	// Export writes all rows of the tenant that ctx acts for. nil: archive.Export, with the migrations' version of the tables.
 	Export func(ctx context.Context, w io.Writer) error
-	// Import reads what Export wrote into the tenant that ctx acts for, which has no rows yet. nil: tenants cannot be
-	// imported.
+	// Import reads what Export wrote into the tenant that ctx acts for, which has no rows yet. nil: archive.Import. Set both
+	// or neither.
 	Import func(ctx context.Context, r io.Reader) error
 	// Doctor looks for what is wrong. It changes nothing. nil: doctor.Run, over the catalog and the migrations.
 	Doctor func(ctx context.Context) ([]Finding, error)
@@ -58,13 +65,16 @@ type Finding struct {
 	Remedy string `json:"remedy,omitempty"`
 }
 
-// Commands returns the commands tenants, migrate, run, each, shell and doctor, for the application's root command. They
-// are not safe for concurrent use, as no command of cobra is.
+// Commands returns the commands tenants, migrate, run, each, shell, doctor and, where there is one, retrofit, for the
+// application's root command. They are not safe for concurrent use, as no command of cobra is.
 func Commands(app App) []*cobra.Command {
 	a := &mounted{App: app}
 	commands := []*cobra.Command{a.tenants(), a.migrate(), a.shell(), a.doctor()}
 	if app.Root != nil {
 		commands = append(commands, a.run(), a.each())
+	}
+	if app.Retrofit != nil {
+		commands = append(commands, a.retrofit())
 	}
 	for _, cmd := range commands {
 		cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
@@ -93,16 +103,10 @@ var errScoped = errors.New("this command is about all tenants and does not run i
 // action makes the function of a command: it opens the environment for do, whose context reaches the central tables only.
 func (a *mounted) action(do func(ctx context.Context, c *call, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) (err error) {
-		cmd.SilenceUsage = true
-		ctx := cmd.Context()
-		if ctx.Value(scopeKey{}) != nil {
-			return usage(errScoped)
-		}
-		p, err := newPrinter(cmd)
+		ctx, p, err := begin(cmd)
 		if err != nil {
 			return err
 		}
-		ctx = tenancy.Central(ctx)
 		env, err := a.open(ctx)
 		if err != nil {
 			return err
@@ -110,6 +114,16 @@ func (a *mounted) action(do func(ctx context.Context, c *call, args []string) er
 		defer func() { err = errors.Join(err, env.close()) }()
 		return do(ctx, &call{p, cmd, env}, args)
 	}
+}
+
+// begin refuses commands inside run and each, and returns what all others need.
+func begin(cmd *cobra.Command) (context.Context, printer, error) {
+	cmd.SilenceUsage = true
+	if cmd.Context().Value(scopeKey{}) != nil {
+		return nil, printer{}, usage(errScoped)
+	}
+	p, err := newPrinter(cmd)
+	return tenancy.Central(cmd.Context()), p, err
 }
 
 func (a *mounted) open(ctx context.Context) (*Environment, error) {

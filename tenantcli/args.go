@@ -12,6 +12,7 @@ import (
 
 	"github.com/gorm-tenancy/tenancy"
 	"github.com/gorm-tenancy/tenancy/catalog"
+	"github.com/gorm-tenancy/tenancy/migrate"
 )
 
 // parseID reads an argument that names a tenant. The error quotes nothing that moves the cursor.
@@ -23,10 +24,21 @@ func parseID(arg string) (tenancy.ID, error) {
 	return id, nil
 }
 
-func parseIDs(args []string) ([]tenancy.ID, error) {
+// key reads an argument that names whose steps are meant: a tenant, or the shared tables where other tenants have their own.
+func (c *call) key(arg string) (tenancy.ID, error) {
+	if arg == string(migrate.SharedTables) && c.env.mixed() {
+		return migrate.SharedTables, nil
+	}
+	return parseID(arg)
+}
+
+func parseIDs(args []string) ([]tenancy.ID, error) { return parseEach(args, parseID) }
+
+// parseEach reads arguments, each of them once.
+func parseEach(args []string, parse func(string) (tenancy.ID, error)) ([]tenancy.ID, error) {
 	ids := make([]tenancy.ID, 0, len(args))
 	for _, arg := range args {
-		id, err := parseID(arg)
+		id, err := parse(arg)
 		if err != nil {
 			return nil, err
 		}

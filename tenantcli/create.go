@@ -21,10 +21,14 @@ type newcomer struct {
 func (n *newcomer) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&n.name, "name", "", "its name for people")
 	cmd.Flags().StringArrayVar(&n.domains, "domain", nil, "a domain of its own; repeat it for several, the primary one first")
-	cmd.Flags().StringVar(&n.strategy, "strategy", "", "the strategy that the catalog keeps for it")
-	cmd.Flags().StringVar(&n.place, "place", "", "the place that the catalog keeps for it")
+	placeFlags(cmd, &n.strategy, &n.place)
 	cmd.Flags().StringArrayVar(&n.metadata, "metadata", nil, "key=value, where a value may be JSON; repeat it for several")
 	dryFlag(cmd, &n.dry)
+}
+
+func placeFlags(cmd *cobra.Command, strategy, place *string) {
+	cmd.Flags().StringVar(strategy, "strategy", "", "the strategy that the catalog keeps for it")
+	cmd.Flags().StringVar(place, "place", "", "the place that the catalog keeps for it")
 }
 
 func (n *newcomer) tenant(arg string) (catalog.Tenant, error) {
@@ -150,6 +154,7 @@ func (a *mounted) rename() *cobra.Command {
 // pool is the command "tenants pool fill".
 func (a *mounted) pool() *cobra.Command {
 	cmd := &cobra.Command{Use: "pool", Short: "Make tenants in advance", Args: group, RunE: help}
+	var kind catalog.Tenant
 	var dry bool
 	fill := &cobra.Command{
 		Use: "fill N", Short: "Make tenants until N of them wait for a sign-up", Args: exactly("a number"),
@@ -158,22 +163,24 @@ func (a *mounted) pool() *cobra.Command {
 			if _, err := fmt.Sscanf(args[0]+"\n", "%d\n", &n); err != nil || n < 0 {
 				return usagef("%q is no number of tenants", args[0])
 			}
-			return c.fill(ctx, n, dry)
+			return c.fill(ctx, n, kind, dry)
 		}),
 	}
+	placeFlags(fill, &kind.Strategy, &kind.Place)
 	dryFlag(fill, &dry)
 	cmd.AddCommand(fill)
 	return cmd
 }
 
-func (c *call) fill(ctx context.Context, n int, dry bool) error {
+// fill fills the pool of tenants that have the strategy and the place of kind.
+func (c *call) fill(ctx context.Context, n int, kind catalog.Tenant, dry bool) error {
 	made, verb := 0, "made"
 	var err error
 	if dry {
 		verb = "would make"
-		made, err = c.missing(ctx, n)
+		made, err = c.missing(ctx, n, kind)
 	} else {
-		made, err = c.env.Catalog.Fill(ctx, n)
+		made, err = c.env.Catalog.FillAt(ctx, n, kind.Strategy, kind.Place)
 	}
 	result := struct {
 		Made   int  `json:"made"`
@@ -186,12 +193,12 @@ func (c *call) fill(ctx context.Context, n int, dry bool) error {
 }
 
 // missing is how many tenants the pool lacks.
-func (c *call) missing(ctx context.Context, n int) (int, error) {
+func (c *call) missing(ctx context.Context, n int, kind catalog.Tenant) (int, error) {
 	for t, err := range c.env.Catalog.Store().List(ctx, catalog.Filter{States: []catalog.State{catalog.Ready, catalog.Creating}}) {
 		if err != nil {
 			return 0, err
 		}
-		if t.State == catalog.Ready || t.Step == catalog.StepFill {
+		if (t.State == catalog.Ready || t.Step == catalog.StepFill) && t.Strategy == kind.Strategy && t.Place == kind.Place {
 			n--
 		}
 	}

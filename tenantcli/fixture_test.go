@@ -28,6 +28,7 @@ import (
 	"github.com/gorm-tenancy/tenancy/internal/servers"
 	"github.com/gorm-tenancy/tenancy/migrate"
 	"github.com/gorm-tenancy/tenancy/strategies/database"
+	"github.com/gorm-tenancy/tenancy/strategies/hybrid"
 	"github.com/gorm-tenancy/tenancy/strategies/schema"
 	"github.com/gorm-tenancy/tenancy/strategies/shared"
 	"github.com/gorm-tenancy/tenancy/tenantcli"
@@ -44,6 +45,12 @@ type (
 	Plan struct {
 		ID   uint
 		Name string
+	}
+	// Vote has keys of one sequence for all tenants that share tables. Only the kinds "numbered" and "hybrid" have it.
+	Vote struct {
+		ID       uint
+		TenantID string `gorm:"size:63;not null;index"`
+		By       string `gorm:"size:50"`
 	}
 )
 
@@ -69,6 +76,8 @@ type world struct {
 	runner   *migrate.Runner
 	central  *migrate.Runner
 	sources  []migrate.Source
+	options  []catalog.Option // more for the catalog
+	owned    []any            // more models
 	env      func(*tenantcli.Environment)
 	openErr  error
 	opened   int
@@ -81,6 +90,22 @@ type world struct {
 var kinds = map[string]func(*world) gorm.Dialector{
 	"shared": func(w *world) gorm.Dialector {
 		w.strategy = shared.New()
+		return sqlite.Open(w.file("app.db"))
+	},
+	"numbered": func(w *world) gorm.Dialector {
+		w.strategy, w.owned = shared.New(), []any{&Vote{}}
+		return sqlite.Open(w.file("app.db"))
+	},
+	"hybrid": func(w *world) gorm.Dialector {
+		files := database.SQLiteFiles(w.dir, sqlite.Open)
+		others := database.SQLiteFiles(filepath.Join(w.dir, "others"), sqlite.Open)
+		place := func(ctx context.Context, id tenancy.ID) (string, string, error) { return w.catalog.Place(ctx, id) }
+		w.owned = []any{&Vote{}}
+		w.strategy = hybrid.New(place, hybrid.Members{
+			"shared":   shared.New(),
+			"database": database.New(files.Open, database.WithProvisioner(files)),
+			"other":    database.New(others.Open, database.WithProvisioner(others)),
+		})
 		return sqlite.Open(w.file("app.db"))
 	},
 	"database": func(w *world) gorm.Dialector {
@@ -165,7 +190,8 @@ func newWorld(t testing.TB, kind string, sources ...migrate.Source) *world {
 	w.db, err = gorm.Open(d, &gorm.Config{Logger: logger.Discard, NamingStrategy: names{home: w.home}})
 	must(t, err)
 	models := append(catalog.Models(), &Plan{})
-	plugin := tenancy.New(w.strategy, tenancy.OwnedModels(&Poll{}), tenancy.CentralModels(models...),
+	owned := append([]any{&Poll{}}, w.owned...)
+	plugin := tenancy.New(w.strategy, tenancy.OwnedModels(owned...), tenancy.CentralModels(models...),
 		tenancy.Logger(slog.New(slog.DiscardHandler)))
 	if kind == "rls" {
 		must(t, w.strategy.(*shared.Strategy).Migrate(t.Context(), w.db, plugin, models...))
@@ -180,8 +206,8 @@ func newWorld(t testing.TB, kind string, sources ...migrate.Source) *world {
 	})
 	switch kind {
 	case "rls":
-	case "shared":
-		must(t, w.db.WithContext(tenancy.Bypass(t.Context(), "create tables")).AutoMigrate(append(models, &Poll{})...))
+	case "shared", "numbered", "hybrid":
+		must(t, w.db.WithContext(tenancy.Bypass(t.Context(), "create tables")).AutoMigrate(append(models, owned...)...))
 	default:
 		must(t, w.db.WithContext(tenancy.Bypass(t.Context(), "create tables")).AutoMigrate(models...))
 	}
@@ -191,6 +217,9 @@ func newWorld(t testing.TB, kind string, sources ...migrate.Source) *world {
 	}}})
 	must(t, err)
 	w.build()
+	if kind == "hybrid" {
+		must(t, w.runner.Baseline(t.Context(), migrate.SharedTables))
+	}
 	for _, id := range []tenancy.ID{"acme", "globex"} {
 		must(t, w.create(id))
 		ctx := tenancy.WithTenant(t.Context(), id)
@@ -205,8 +234,8 @@ func (w *world) build() {
 	var err error
 	w.runner, err = migrate.New(w.db, catalog.IDs(w.store), w.sources)
 	must(w, err)
-	options := []catalog.Option{catalog.Hooks(catalog.Baselining(w.runner)), catalog.RepairAfter(0)}
-	if kind := w.kind; kind != "shared" && kind != "rls" {
+	options := append(w.options, catalog.Hooks(catalog.Baselining(w.runner)), catalog.RepairAfter(0), catalog.Lag(0))
+	if kind := w.kind; kind != "shared" && kind != "rls" && kind != "numbered" {
 		options = append(options, catalog.Strategy(w.strategy))
 	}
 	w.catalog, err = catalog.New(w.store, options...)
@@ -214,7 +243,11 @@ func (w *world) build() {
 }
 
 func (w *world) create(id tenancy.ID) error {
-	_, err := w.catalog.Create(context.Background(), catalog.Tenant{ID: id})
+	t := catalog.Tenant{ID: id}
+	if w.kind == "hybrid" {
+		t.Strategy = "shared"
+	}
+	_, err := w.catalog.Create(context.Background(), t)
 	return err
 }
 
@@ -291,14 +324,25 @@ func (w *world) pipe(stdin string, args ...string) result {
 	return execute(w.Context(), w.root(), stdin, args...)
 }
 
+// raws runs a command and leaves times in what it printed.
+func (w *world) raws(args ...string) result {
+	w.Helper()
+	return verbatim(w.Context(), w.root(), "", args...)
+}
+
 func execute(ctx context.Context, root *cobra.Command, stdin string, args ...string) result {
+	r := verbatim(ctx, root, stdin, args...)
+	return result{scrub(r.out), scrub(r.err), r.code}
+}
+
+func verbatim(ctx context.Context, root *cobra.Command, stdin string, args ...string) result {
 	var out, errs bytes.Buffer
 	root.SetIn(strings.NewReader(stdin))
 	root.SetOut(&out)
 	root.SetErr(&errs)
 	root.SetArgs(args)
 	code := tenantcli.Execute(ctx, root)
-	return result{scrub(out.String()), scrub(errs.String()), code}
+	return result{out.String(), errs.String(), code}
 }
 
 var changing = []struct{ pattern, with string }{
@@ -327,16 +371,24 @@ func (w *world) polls(id tenancy.ID) string {
 		query = fmt.Sprintf("SELECT id, title, votes FROM `%s`.polls ORDER BY id", w.place(id))
 	case "schema":
 		query = fmt.Sprintf(`SELECT id, title, votes FROM "tenant_%s".polls ORDER BY id`, id)
-	case "database":
+	case "database", "hybrid":
 		name := filepath.Join(w.dir, "tenant_"+string(id)+".db")
-		if _, err := os.Stat(name); err != nil {
+		_, err := os.Stat(name)
+		if err != nil && w.kind == "hybrid" {
+			break
+		} else if err != nil {
 			return "-"
 		}
-		var err error
 		raw, err = sql.Open("sqlite3", name)
 		must(w, err)
 		defer raw.Close()
 	}
+	return w.lines(raw, query)
+}
+
+// lines are the rows of a query for polls; "-" if there is no such table.
+func (w *world) lines(raw *sql.DB, query string) string {
+	w.Helper()
 	rows, err := raw.Query(query)
 	if err != nil {
 		return "-"

@@ -26,7 +26,7 @@ const central = "central"
 // over makes the function of a command about migrations, with the tenants that --tenant names.
 func (a *mounted) over(names *[]string, do func(ctx context.Context, c *call, ids []tenancy.ID) error) func(*cobra.Command, []string) error {
 	return a.action(func(ctx context.Context, c *call, _ []string) error {
-		ids, err := parseIDs(*names)
+		ids, err := parseEach(*names, c.key)
 		if err != nil {
 			return err
 		}

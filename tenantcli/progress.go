@@ -62,10 +62,7 @@ type barMeter struct {
 func (m *barMeter) event(e migrate.Event) {
 	switch e.Kind {
 	case migrate.Planned:
-		m.bar = progressbar.NewOptions(e.Progress.Total,
-			progressbar.OptionSetWriter(m.out), progressbar.OptionSetWidth(barWidth(m.out)), progressbar.OptionSetPredictTime(false),
-			progressbar.OptionSetElapsedTime(false), progressbar.OptionShowDescriptionAtLineEnd(),
-			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetTheme(progressbar.ThemeASCII))
+		m.bar = newBar(m.out, int64(e.Progress.Total))
 	case migrate.Failed:
 		m.clear()
 		fmt.Fprintln(m.out, oneLine(e.Err.Error()))
@@ -75,6 +72,13 @@ func (m *barMeter) event(e migrate.Event) {
 	}
 	m.bar.Describe(e.Progress.String())
 	_ = m.bar.Set(e.Progress.Done + e.Progress.Failed) // what cannot be drawn does not stop the run
+}
+
+func newBar(out io.Writer, total int64) *progressbar.ProgressBar {
+	return progressbar.NewOptions64(total,
+		progressbar.OptionSetWriter(out), progressbar.OptionSetWidth(barWidth(out)), progressbar.OptionSetPredictTime(false),
+		progressbar.OptionSetElapsedTime(false), progressbar.OptionShowDescriptionAtLineEnd(),
+		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetTheme(progressbar.ThemeASCII))
 }
 
 // barWidth leaves room for the numbers behind the bar: a line that wraps cannot be taken back.

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gorm-tenancy/tenancy"
+	"github.com/gorm-tenancy/tenancy/archive"
 	"github.com/gorm-tenancy/tenancy/catalog"
 )
 
@@ -42,7 +43,9 @@ func (a *mounted) purge() *cobra.Command {
 			if now {
 				purge = c.env.Catalog.PurgeNow
 			}
-			t, err = purge(ctx, id)
+			if t, err = purge(ctx, id); err == nil {
+				err = c.eraseRest(ctx, id)
+			}
 			return c.became(id, t, err, "is purged")
 		}),
 	}
@@ -50,6 +53,27 @@ func (a *mounted) purge() *cobra.Command {
 	dryFlag(cmd, &dry)
 	dangerFlags(cmd, &yes)
 	return cmd
+}
+
+// eraseRest deletes the rows of a purged tenant from shared tables, where no strategy removed them with a place and perhaps
+// no hook did. After an error the command can be given again.
+func (c *call) eraseRest(ctx context.Context, id tenancy.ID) error {
+	plugin, err := c.env.plugin()
+	if err != nil {
+		return err
+	}
+	if i, ok := plugin.Strategy().(tenancy.Isolator); ok && (i.Isolation().Siloed || i.Isolation().Mixed) {
+		return nil
+	}
+	ctx = tenancy.WithTenant(ctx, id)
+	route, err := plugin.Strategy().Route(ctx, id)
+	if err == nil && route.Shared {
+		_, err = archive.Erase(ctx, c.env.DB, c.env.archive()...)
+	}
+	if err != nil {
+		return fmt.Errorf("it is purged, and its rows are not erased: %w", err)
+	}
+	return nil
 }
 
 func (a *mounted) forget() *cobra.Command {

@@ -25,14 +25,14 @@ type entry struct {
 
 func (a *mounted) history() *cobra.Command {
 	return &cobra.Command{
-		Use: "history TENANT", Short: "Say when a tenant got each step; \"central\" is the central tables", Args: exactly("a tenant"),
+		Use: "history TENANT", Short: "Say when a tenant got each step; \"central\" is the central tables, \"shared\" those of a hybrid's shared member", Args: exactly("a tenant"),
 		ValidArgsFunction: a.completeFirst,
 		RunE: a.action(func(ctx context.Context, c *call, args []string) error {
 			runner := c.env.Migrations
 			id := tenancy.ID(central)
 			if args[0] == central {
 				runner = c.env.CentralMigrations
-			} else if parsed, err := parseID(args[0]); err != nil {
+			} else if parsed, err := c.key(args[0]); err != nil {
 				return err
 			} else {
 				id = parsed
@@ -76,7 +76,7 @@ func (a *mounted) resolve() *cobra.Command {
 			if err := need(c.env.Migrations != nil, "Migrations"); err != nil {
 				return err
 			}
-			id, err := parseID(args[0])
+			id, err := c.key(args[0])
 			if err != nil {
 				return err
 			}

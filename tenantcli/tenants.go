@@ -18,7 +18,7 @@ func (a *mounted) tenants() *cobra.Command {
 		Args: group, RunE: help,
 	}
 	outputFlags(cmd)
-	cmd.AddCommand(a.list(), a.show(), a.create(), a.rename(), a.clone(), a.forget(), a.purge(), a.exportTenant(),
+	cmd.AddCommand(a.list(), a.show(), a.create(), a.rename(), a.clone(), a.move(), a.forget(), a.purge(), a.exportTenant(),
 		a.importTenant(), a.repair(), a.pool())
 	for _, l := range lives() {
 		cmd.AddCommand(a.live(l))

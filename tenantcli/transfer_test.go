@@ -14,8 +14,8 @@ import (
 	"github.com/gorm-tenancy/tenancy/tenantcli"
 )
 
-// TestTransfer exports and imports in the tenant's context and in no other.
-func TestTransfer(t *testing.T) {
+// TestOwnTransfer exports and imports by the application's functions, in the tenant's context and in no other.
+func TestOwnTransfer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "database")
 	var broken error
@@ -46,6 +46,8 @@ func TestTransfer(t *testing.T) {
 		{args: "tenants export", want: result{code: 2}},
 		{args: "tenants import empty " + file + " --dry-run", want: result{out: "would import empty, which is active\n"}},
 		{args: "tenants import empty " + file, want: result{err: "empty is imported"}},
+		{args: "tenants import empty " + file + " --renumber", want: result{code: 2, err: "of its own"}},
+		{args: "tenants export empty " + file + " --skip-unknown-columns", want: result{code: 2, err: "of its own"}},
 		{args: "tenants import empty " + dir + "/missing", want: result{code: 1}},
 		{args: "tenants suspend acme"},
 		{args: "tenants import acme", stdin: "more", want: result{err: "acme is imported"}},

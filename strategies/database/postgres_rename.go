@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/gorm-tenancy/tenancy"
+	"github.com/gorm-tenancy/tenancy/tenantconn"
 )
 
 // Rename gives a tenant's database and role the names of another id, and the role its password. Call it through the strategy.
@@ -52,17 +53,7 @@ func (p *Postgres) renamed(ctx context.Context, c *pgx.Conn, old, name string) (
 		return false, err
 	}
 	source, err := p.made(ctx, c, old)
-	switch {
-	case errors.Is(err, ErrForeign) && target:
-		return true, nil // somebody made one of the old name since
-	case err != nil:
-		return false, err
-	case source && target:
-		return false, fmt.Errorf("%w: the database %q is that of the new id; remove that tenant first", ErrForeign, name)
-	case !source && !target:
-		return false, tenancy.ErrUnknownTenant
-	}
-	return target, nil
+	return tenantconn.Renamed(source, target, err, ErrForeign, fmt.Sprintf("the database %q", name))
 }
 
 func (p *Postgres) rename(ctx context.Context, c *pgx.Conn, old, name, password string) error {

@@ -11,9 +11,9 @@ import (
 // seat is where a tenant is served. It is replaced when the record says something else, and not changed; its gate stays the
 // tenant's, wherever it moves.
 type seat struct {
-	only          tenancy.ID // who alone may sit here; empty: whoever the context names
-	member, place string     // as the record names them
+	member, place string // as the record names them
 	choice        tenantconn.Choice
+	tenant        tenancy.ID // whose alone it is; empty for a member's work on places
 }
 
 // seat looks a tenant up. What was known before is only kept to spare allocations: the look-up has the last word.
@@ -52,7 +52,7 @@ var errSeat = fmt.Errorf("%w: this context is for the tenant that is moved, in a
 
 // admit refuses a seat to a tenant whose place is elsewhere. Central work has no id.
 func (at *seat) admit(id tenancy.ID) error {
-	if at.only != "" && id != "" && id != at.only {
+	if at.tenant != "" && id != "" && id != at.tenant {
 		return errSeat
 	}
 	return nil
@@ -80,7 +80,7 @@ func (s *Strategy) choose(ctx context.Context) (tenantconn.Choice, error) {
 	if err != nil {
 		return tenantconn.Choice{}, err
 	}
-	if at, ok := ctx.Value(atKey{}).(*seat); ok {
+	if at, ok := ctx.Value(atKey{}).(*seat); ok && (at.tenant == "" || reach == tenancy.ReachTenant) {
 		return at.choice, at.admit(id)
 	}
 	switch reach {
@@ -105,8 +105,13 @@ func (s *Strategy) choose(ctx context.Context) (tenantconn.Choice, error) {
 // remove places.
 type atKey struct{}
 
-// at returns a context that acts at a member, where only names a tenant for that one alone. It enters no gate.
-func (s *Strategy) at(ctx context.Context, member int, key string, only tenancy.ID) context.Context {
-	at := &seat{only: only, member: s.members[member].name, choice: tenantconn.Choice{Side: member, Place: key}}
+// at returns a context that acts at a member. It enters no gate.
+func (s *Strategy) at(ctx context.Context, member int, key string) context.Context {
+	return s.atFor(ctx, "", member, key)
+}
+
+// atFor is at for one tenant's rows: central tables are where they always are, and other tenants are refused.
+func (s *Strategy) atFor(ctx context.Context, id tenancy.ID, member int, key string) context.Context {
+	at := &seat{member: s.members[member].name, choice: tenantconn.Choice{Side: member, Place: key}, tenant: id}
 	return context.WithValue(ctx, atKey{}, at)
 }

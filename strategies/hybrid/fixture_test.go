@@ -101,6 +101,7 @@ type combination struct {
 // site is a database with room for tenants.
 type site struct {
 	central gorm.Dialector
+	again   func() gorm.Dialector // for another process
 	names   naming.Namer
 	members hybrid.Members
 	// prepare is called before db.Use, and migrate after it, under Bypass. Either makes the shared and the central tables.
@@ -193,6 +194,7 @@ func files(t testing.TB) site {
 	other := database.SQLiteFiles(filepath.Join(dir, "others"), sqlite.Open)
 	return site{
 		central: sqlite.Open(dsn),
+		again:   func() gorm.Dialector { return sqlite.Open(dsn) },
 		members: hybrid.Members{
 			"shared":   shared.New(),
 			"database": database.New(tenants.Open, database.WithProvisioner(tenants)),
@@ -242,6 +244,7 @@ func onPostgres(rowSecurity bool) func(t testing.TB) site {
 		}
 		return site{
 			central: postgres.Open(dsn + "&search_path=public,central"),
+			again:   func() gorm.Dialector { return postgres.Open(dsn + "&search_path=public,central") },
 			members: hybrid.Members{
 				"shared":   tables,
 				"schema":   schema.New(schema.Shared("central")),
@@ -338,6 +341,7 @@ func onMariaDB(t testing.TB) site {
 	})
 	return site{
 		central: mysql.Open(server.DSN("root", name)),
+		again:   func() gorm.Dialector { return mysql.Open(server.DSN("root", name)) },
 		names:   centralNames{database: name},
 		members: hybrid.Members{"shared": shared.New(), "schema": schema.New(schema.Prefix(pre))},
 		migrate: migrate,

@@ -152,6 +152,15 @@ func (s *Strategy) validate() error {
 // Name returns "hybrid".
 func (*Strategy) Name() string { return "hybrid" }
 
+// Members returns the names of the members, sorted.
+func (s *Strategy) Members() []string {
+	names := make([]string, len(s.members))
+	for i, m := range s.members {
+		names[i] = m.name
+	}
+	return names
+}
+
 // Isolation is the least that holds for every member, so that what works for one tenant works for all: models have a tenant
 // column if any member shares tables, and central tables stand apart if they do for any.
 func (s *Strategy) Isolation() tenancy.Isolation {
@@ -165,13 +174,18 @@ func (s *Strategy) Isolation() tenancy.Isolation {
 	return i
 }
 
-// Route is that of the member that serves the tenant. It fails with [ErrNoMember], and as [Lookup] and the member do.
+// Route is that of the member that serves the tenant. SQL text of tenants in shared tables is judged, in spite of row-level
+// security, where others have schemas in the same database: by their names it would reach these. It fails with [ErrNoMember], and as [Lookup] and the member do.
 func (s *Strategy) Route(ctx context.Context, id tenancy.ID) (tenancy.Route, error) {
 	seat, err := s.seat(ctx, id)
 	if err != nil {
 		return tenancy.Route{}, err
 	}
-	return s.members[seat.choice.Side].strategy.Route(ctx, id)
+	route, err := s.members[seat.choice.Side].strategy.Route(ctx, id)
+	if route.Shared && s.schemas() {
+		route.Confined = false // policies hold the shared tables, and not those of tenants' schemas beside them
+	}
+	return route, err
 }
 
 // Restrict makes connections ask allow for every statement of a tenant. Call it before db.Use.
@@ -219,8 +233,8 @@ func (s *Strategy) Verify(db *gorm.DB, p *tenancy.Plugin) error {
 		if !ok {
 			continue
 		}
-		on := db.Session(&gorm.Session{NewDB: true, Context: s.at(db.Statement.Context, i, "", "")})
-		if err := v.Verify(on, p); err != nil {
+		on := db.Session(&gorm.Session{NewDB: true, Context: s.at(db.Statement.Context, i, "")})
+		if err := s.besides(on.Statement.Context, v.Verify(on, p)); err != nil {
 			wrong = append(wrong, fmt.Errorf("member %q: %w", m.name, err))
 		}
 	}

@@ -21,8 +21,9 @@ var ErrIncomplete = errors.New("hybrid: the copy is not complete")
 
 // Copier copies the rows of one tenant. Both contexts act for the tenant and end with the one that was given to
 // [Strategy.Move]: statements with from reach its rows where they are, those with to where they are to be, in tables that are
-// there and empty. Neither may be kept.
-type Copier func(from, to context.Context) error
+// there and empty. Neither may be kept. archive.Mover is one.
+// Central tables are where they always are, from tenancy.Central of either.
+type Copier = func(from, to context.Context) error
 
 // Move copies a tenant's rows to another member, or to another place of the same one, while nobody writes them. Call it
 // while [Lookup] answers with tenancy.ErrTenantMaintenance in every process, and change the record after it: that is what
@@ -78,9 +79,9 @@ func (s *Strategy) gate(member int, place string, id tenancy.ID) *tenantconn.Gat
 func (s *Strategy) inside(ctx context.Context, id tenancy.ID, member int, place string) context.Context {
 	ctx = tenancy.WithTenant(ctx, id)
 	if place == "" {
-		return s.at(ctx, member, "", id)
+		return s.atFor(ctx, id, member, "")
 	}
-	return s.at(tenantconn.WithPlace(ctx, place), member, tenantconn.PlaceKey(id, place), id)
+	return s.atFor(tenantconn.WithPlace(ctx, place), id, member, tenantconn.PlaceKey(id, place))
 }
 
 func (s *Strategy) copy(from, to context.Context, copy Copier) error {

@@ -144,5 +144,5 @@ func (s *Strategy) placed(ctx context.Context, id tenancy.ID, member int, place 
 	if place != "" {
 		ctx = tenantconn.WithPlace(ctx, place)
 	}
-	return s.at(ctx, member, "", "")
+	return s.at(ctx, member, "")
 }

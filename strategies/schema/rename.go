@@ -3,11 +3,11 @@ package schema
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/gorm-tenancy/tenancy"
+	"github.com/gorm-tenancy/tenancy/tenantconn"
 )
 
 // Rename gives a tenant's schema, and with [Roles] its role, to another id, in one transaction of a few statements on
@@ -64,17 +64,7 @@ func renamed(ctx context.Context, tx *sql.Tx, from, to tenancy.ID, old, name str
 		return false, err
 	}
 	source, err := schemaOf(ctx, tx, from, old)
-	switch {
-	case errors.Is(err, ErrForeign) && target:
-		return true, nil // somebody made one of the old name since
-	case err != nil:
-		return false, err
-	case source && target:
-		return false, fmt.Errorf("%w: schema %q is that of the new id; purge that tenant first", ErrForeign, name)
-	case !source && !target:
-		return false, tenancy.ErrUnknownTenant
-	}
-	return target, nil
+	return tenantconn.Renamed(source, target, err, ErrForeign, fmt.Sprintf("schema %q", name))
 }
 
 // retag gives rows of tables with a tenant column the new id.
