@@ -211,6 +211,15 @@ func allowed(t *Tenant, step Step) error {
 	return &TransitionError{step, t.State}
 }
 
+// Allows returns nil if the tenant's state allows a step now, or has been reached by it already, and otherwise a
+// [*TransitionError]. What else may refuse the step is not asked: hooks, the strategy, and the grace period in [StepPurge].
+func (t Tenant) Allows(step Step) error {
+	if settled(&t, step) {
+		return nil
+	}
+	return allowed(&t, step)
+}
+
 // moving reports whether a tenant is one of two records between which a place moves.
 func moving(t *Tenant) bool {
 	return t.Peer != "" && (t.Step == StepRename || t.Step == StepClaim || t.Step == stepRevert)

@@ -69,7 +69,7 @@ func startExample(t *testing.T) running {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	run := exec.CommandContext(t.Context(), program, "-addr", "127.0.0.1:0")
+	run := exec.CommandContext(t.Context(), program, "--addr", "127.0.0.1:0")
 	run.Cancel = func() error { return run.Process.Signal(os.Interrupt) }
 	run.Stderr = t.Output()
 	stdout, err := run.StdoutPipe()

@@ -101,12 +101,20 @@ func (d opened) Translate(err error) error {
 
 func (l ledger) in(ctx context.Context) *gorm.DB { return l.db.WithContext(tenancy.Central(ctx)) }
 
-// heads returns all tenants' heads by one query. Where the tables are missing there are none.
-func (l ledger) heads(ctx context.Context) (map[string]head, error) {
+// mostInQuery is how many tenants are named in one statement; SQLite takes 32,766 variables.
+const mostInQuery = 500
+
+// heads returns all tenants' heads, or at least those of the given ones, by one query. Where the tables are missing there
+// are none.
+func (l ledger) heads(ctx context.Context, ids ...tenancy.ID) (map[string]head, error) {
 	var rows []head
-	err := l.in(ctx).Find(&rows).Error
+	find := func() error { return l.in(ctx).Find(&rows).Error }
+	if len(ids) > 0 && len(ids) <= mostInQuery {
+		find = func() error { return l.in(ctx).Where("tenant IN ?", ids).Find(&rows).Error }
+	}
+	err := find()
 	if err != nil && !l.missing(ctx, &head{}) {
-		err = l.in(ctx).Find(&rows).Error // another runner may have made the table just now
+		err = find() // another runner may have made the table just now
 	} else if err != nil {
 		return nil, nil
 	}
@@ -141,10 +149,9 @@ func (l ledger) prepare(ctx context.Context) error {
 
 // entries returns the rows of some tenants.
 func (l ledger) entries(ctx context.Context, tenants ...string) (map[string][]Entry, error) {
-	const most = 500 // in one statement; SQLite takes 32,766 variables
 	found := map[string][]Entry{}
 	for len(tenants) > 0 {
-		n := min(len(tenants), most)
+		n := min(len(tenants), mostInQuery)
 		var rows []Entry
 		if err := l.in(ctx).Where("tenant IN ?", tenants[:n]).Order("tenant, version").Find(&rows).Error; err != nil {
 			return nil, fmt.Errorf("migrate: read the ledger: %w", err)
@@ -192,6 +199,18 @@ func (l ledger) put(ctx context.Context, key func(*gorm.DB) *gorm.DB, columns ma
 	}
 	err := l.in(ctx).Create(row).Error
 	if err != nil && !errors.Is(err, gorm.ErrDuplicatedKey) {
+		return fmt.Errorf("migrate: write the ledger: %w", err)
+	}
+	return nil
+}
+
+// distrust removes what says that a tenant has steps. What was left half done stays.
+func (l ledger) distrust(ctx context.Context, tenant string) error {
+	err := l.in(ctx).Where("tenant = ?", tenant).Delete(&head{}).Error
+	if err == nil {
+		err = l.in(ctx).Where("tenant = ? AND state = ?", tenant, StateDone).Delete(&Entry{}).Error
+	}
+	if err != nil {
 		return fmt.Errorf("migrate: write the ledger: %w", err)
 	}
 	return nil

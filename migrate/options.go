@@ -86,17 +86,21 @@ func newConfig(opts []Option) (config, error) {
 	for _, opt := range opts {
 		opt(&c)
 	}
+	return c, c.check()
+}
+
+func (c *config) check() error {
 	switch {
 	case c.workers < 1:
-		return c, errors.New("migrate: Workers: at least 1")
+		return errors.New("migrate: Workers: at least 1")
 	case c.attempts < 1, c.backoff <= 0:
-		return c, errors.New("migrate: Retry: at least 1 attempt and a pause")
+		return errors.New("migrate: Retry: at least 1 attempt and a pause")
 	case c.stopAfter < 0, c.wait < 0, c.lockTimeout < 0:
-		return c, errors.New("migrate: StopAfter, Wait and LockTimeout are not negative")
+		return errors.New("migrate: StopAfter, Wait and LockTimeout are not negative")
 	case c.lease != 0 && c.lease < time.Second:
-		return c, errors.New("migrate: Leases: at least a second")
+		return errors.New("migrate: Leases: at least a second")
 	case c.within == nil, c.onEvent == nil:
-		return c, errors.New("migrate: Within and OnEvent need a function")
+		return errors.New("migrate: Within and OnEvent need a function")
 	}
-	return c, nil
+	return nil
 }

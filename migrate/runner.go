@@ -69,6 +69,33 @@ func NewCentral(db *gorm.DB, sources []Source, opts ...Option) (*Runner, error) 
 	return r, r.settle(sources, opts)
 }
 
+// With returns a runner like r that has further options, for one run of a command, say. Groups of [Canary] take the place of
+// those that r has; [OnEvent] is told beside the function that r tells. It fails where an option has a mistake.
+func (r *Runner) With(opts ...Option) (*Runner, error) {
+	with := *r
+	with.config.canary, with.config.onEvent = nil, func(Event) {}
+	for _, opt := range opts {
+		opt(&with.config)
+	}
+	if err := with.config.check(); err != nil {
+		return nil, err
+	}
+	if with.config.canary == nil {
+		with.config.canary = r.config.canary
+	}
+	tell := with.config.onEvent
+	with.config.onEvent = func(e Event) {
+		r.config.onEvent(e)
+		tell(e)
+	}
+	if with.config.ledger == r.config.ledger {
+		return &with, nil
+	}
+	var err error
+	with.ledger, err = newLedger(with.config.ledger)
+	return &with, err
+}
+
 func (r *Runner) settle(sources []Source, opts []Option) (err error) {
 	if r.config, err = newConfig(opts); err != nil {
 		return err
@@ -131,7 +158,11 @@ type fleet struct {
 // fleet compares the tenants with the ledger, by one query of the ledger. With ids it is those tenants only. Tenants that
 // share tables are one.
 func (r *Runner) fleet(ctx context.Context, ids []tenancy.ID) (fleet, error) {
-	heads, err := r.ledger.heads(ctx)
+	keys := ids
+	if len(ids) > 0 && r.mixed() { // those that share tables have that head
+		keys = append(slices.Clone(ids), SharedTables)
+	}
+	heads, err := r.ledger.heads(ctx, keys...)
 	if err != nil {
 		return fleet{}, err
 	}

@@ -106,22 +106,6 @@ func (r *Runner) holding(ctx context.Context, id tenancy.ID, f func(context.Cont
 	return errors.Join(f(ctx), locks.release(context.WithoutCancel(ctx), string(id)))
 }
 
-// have says of a tenant that it has a step, in its own place and then in the ledger.
-func (r *Runner) have(ctx context.Context, tenant string, s Step) error {
-	inside := r.context(ctx, tenant)
-	at, err := r.placeOf(inside, tenant, Step{Version: s.Version, Name: s.Name, Checksum: s.Checksum, repeatable: s.repeatable})
-	if err != nil {
-		return err
-	}
-	if err := r.mark(inside, at); err != nil {
-		return fmt.Errorf("migrate: mark step %s: %w", label(s.Version, s.Name), err)
-	}
-	now := time.Now().UTC()
-	return r.ledger.write(ctx, Entry{
-		Tenant: tenant, Version: s.Version, Name: s.Name, Checksum: s.Checksum, State: StateDone, StartedAt: now, FinishedAt: &now,
-	})
-}
-
 // mark writes the step into the tenant's place, unless it is there.
 func (r *Runner) mark(ctx context.Context, at place) error {
 	pool, err := r.db.DB()

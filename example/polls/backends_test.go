@@ -6,23 +6,19 @@ import (
 	"path/filepath"
 	"testing"
 
-	"gorm.io/driver/mysql"
-	"gorm.io/driver/postgres"
-	"gorm.io/driver/sqlite"
-	"gorm.io/gorm"
-	"gorm.io/gorm/logger"
+	_ "github.com/go-sql-driver/mysql"
+	_ "github.com/jackc/pgx/v5/stdlib"
+	_ "github.com/mattn/go-sqlite3"
 
-	"github.com/gorm-tenancy/tenancy"
-	"github.com/gorm-tenancy/tenancy/example/polls/polls"
+	"github.com/gorm-tenancy/tenancy/example/polls/hosting"
 	"github.com/gorm-tenancy/tenancy/internal/servers"
-	"github.com/gorm-tenancy/tenancy/strategies/database"
-	"github.com/gorm-tenancy/tenancy/strategies/schema"
-	"github.com/gorm-tenancy/tenancy/strategies/shared"
 )
+
+const pragmas = "?_foreign_keys=on&_busy_timeout=10000"
 
 // store is where the application's rows are, behind the plugin, and how to look at them past everything.
 type store struct {
-	db  *gorm.DB
+	*hosting.Service
 	raw func(tenant string) (db *sql.DB, table string) // where a tenant's tables are; table is put in front of their names
 	all bool                                           // the tables there hold one tenant's rows
 }
@@ -34,6 +30,7 @@ var backends = map[string]func(*testing.T) store{
 	"shared MariaDB":    sharedMariaDB,
 	"schema PostgreSQL": schemaPostgres,
 	"database SQLite":   databaseSQLite,
+	"hybrid SQLite":     hybridSQLite,
 }
 
 // everywhere runs a test once in each backend, with two tenants.
@@ -54,16 +51,21 @@ func must(t *testing.T, err error) {
 	}
 }
 
-func opened(t *testing.T, d gorm.Dialector) *gorm.DB {
+// opened opens the application where the options say. few makes tenants take turns on the same connections.
+func opened(t *testing.T, o hosting.Options, few bool) *hosting.Service {
 	t.Helper()
-	db, err := gorm.Open(d, &gorm.Config{TranslateError: true, Logger: logger.Discard})
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	service, err := hosting.Open(t.Context(), o)
 	must(t, err)
-	t.Cleanup(func() {
-		if pool, err := db.DB(); err == nil {
-			_ = pool.Close()
-		}
-	})
-	return db
+	t.Cleanup(func() { _ = service.Close() })
+	if few {
+		pool, err := service.DB.DB()
+		must(t, err)
+		pool.SetMaxOpenConns(3)
+	}
+	return service
 }
 
 func rawDB(t *testing.T, driver, dsn string) *sql.DB {
@@ -74,81 +76,58 @@ func rawDB(t *testing.T, driver, dsn string) *sql.DB {
 	return db
 }
 
-func plugin(s tenancy.Strategy) *tenancy.Plugin {
-	return tenancy.New(s, tenancy.OwnedModels(polls.Models()...), tenancy.CentralModels(&Tenant{}),
-		tenancy.Logger(slog.New(slog.DiscardHandler)))
-}
-
-// few makes tenants take turns on the same connections.
-func few(t *testing.T, db *gorm.DB) {
-	t.Helper()
-	pool, err := db.DB()
-	must(t, err)
-	pool.SetMaxOpenConns(3)
-}
-
 // one is for tables that tenants share.
 func one(db *sql.DB) func(string) (*sql.DB, string) {
 	return func(string) (*sql.DB, string) { return db, "" }
 }
 
 func sharedSQLite(t *testing.T) store {
-	file := filepath.Join(t.TempDir(), "polls.db")
-	db, closeDB, err := openDB(file, slog.New(slog.DiscardHandler))
-	must(t, err)
-	t.Cleanup(func() { _ = closeDB() })
-	must(t, createTables(t.Context(), db))
-	return store{db: db, raw: one(rawDB(t, "sqlite3", file+pragmas))}
+	dir := t.TempDir()
+	return store{Service: opened(t, hosting.Options{Data: dir}, false), raw: one(rawDB(t, "sqlite3", filepath.Join(dir, "polls.db")+pragmas))}
 }
 
 func sharedPostgres(t *testing.T) store {
 	server := servers.Postgres(t)
 	name := server.Database(t)
-	strategy := shared.New(shared.RowLevelSecurity())
-	p := plugin(strategy)
-	db := opened(t, postgres.Open(server.DSN(servers.App, name)))
-	must(t, strategy.Migrate(t.Context(), db, p, &Tenant{}))
-	must(t, db.Use(p))
-	few(t, db)
-	return store{db: db, raw: one(rawDB(t, "pgx", server.DSN(servers.Superuser, name)))}
+	service := opened(t, hosting.Options{DSN: server.DSN(servers.App, name), RowLevelSecurity: true}, true)
+	return store{Service: service, raw: one(rawDB(t, "pgx", server.DSN(servers.Superuser, name)))}
 }
 
 func sharedMariaDB(t *testing.T) store {
 	server := servers.MariaDB(t)
 	dsn := server.DSN(servers.App, server.Database(t))
-	db := opened(t, mysql.Open(dsn))
-	must(t, db.Use(plugin(shared.New())))
-	few(t, db)
-	must(t, createTables(t.Context(), db))
-	return store{db: db, raw: one(rawDB(t, "mysql", dsn))}
+	return store{Service: opened(t, hosting.Options{DSN: dsn}, true), raw: one(rawDB(t, "mysql", dsn))}
 }
 
 func schemaPostgres(t *testing.T) store {
 	server := servers.Postgres(t)
 	name := server.Database(t)
-	strategy := schema.New()
-	db := opened(t, postgres.Open(server.DSN(servers.App, name)))
-	must(t, db.Use(plugin(strategy)))
-	few(t, db)
-	must(t, db.WithContext(tenancy.Bypass(t.Context(), "create tables")).AutoMigrate(&Tenant{}))
-	for _, tenant := range seeds() {
-		must(t, strategy.Provision(t.Context(), tenant.id))
-	}
+	service := opened(t, hosting.Options{Strategy: hosting.Schema, DSN: server.DSN(servers.App, name)}, true)
 	raw := rawDB(t, "pgx", server.DSN(servers.Superuser, name))
-	return store{db: db, all: true, raw: func(tenant string) (*sql.DB, string) { return raw, "tenant_" + tenant + "." }}
+	return store{Service: service, all: true, raw: func(tenant string) (*sql.DB, string) { return raw, "tenant_" + tenant + "." }}
 }
 
 func databaseSQLite(t *testing.T) store {
 	dir := t.TempDir()
-	files := database.SQLiteFiles(dir, sqlite.Open)
-	strategy := database.New(files.Open, database.WithProvisioner(files))
-	db := opened(t, sqlite.Open(filepath.Join(dir, "central.db")+pragmas))
-	must(t, db.Use(plugin(strategy)))
-	must(t, db.WithContext(tenancy.Bypass(t.Context(), "create tables")).AutoMigrate(&Tenant{}))
-	for _, tenant := range seeds() {
-		must(t, strategy.Provision(t.Context(), tenant.id))
-	}
-	return store{db: db, all: true, raw: func(tenant string) (*sql.DB, string) {
+	return store{Service: opened(t, hosting.Options{Strategy: hosting.Database, Data: dir}, false), all: true, raw: filesIn(t, dir)}
+}
+
+// filesIn is where each tenant has a file.
+func filesIn(t *testing.T, dir string) func(string) (*sql.DB, string) {
+	return func(tenant string) (*sql.DB, string) {
 		return rawDB(t, "sqlite3", filepath.Join(dir, "tenant_"+tenant+".db")+pragmas), ""
+	}
+}
+
+// hybridSQLite has thor in shared tables and potter in a file.
+func hybridSQLite(t *testing.T) store {
+	dir := t.TempDir()
+	files := filesIn(t, dir)
+	central := rawDB(t, "sqlite3", filepath.Join(dir, "polls.db")+pragmas)
+	return store{Service: opened(t, hosting.Options{Strategy: hosting.Hybrid, Data: dir}, false), raw: func(tenant string) (*sql.DB, string) {
+		if tenant == "potter" {
+			return files(tenant)
+		}
+		return central, ""
 	}}
 }

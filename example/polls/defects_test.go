@@ -200,10 +200,10 @@ func TestBD8(t *testing.T) {
 // TestBD12: a misspelt host made a tenant unreachable.
 func TestBD12(t *testing.T) {
 	everywhere(t, func(_ *testing.T, s *site) {
-		for _, tenant := range seeds() {
-			for _, base := range baseHosts() {
+		for _, sample := range s.Samples() {
+			for _, base := range s.BaseDomains() {
 				for _, port := range []string{"", ":8080"} {
-					s.send(tenant.id.String()+"."+base+port, "GET", "/", "").want(200).shows("/polls/")
+					s.send(sample.Tenant.ID.String()+"."+base+port, "GET", "/", "").want(200).shows("/polls/")
 				}
 			}
 		}

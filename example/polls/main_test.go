@@ -15,10 +15,22 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gorm-tenancy/tenancy/example/polls/hosting"
 	"github.com/gorm-tenancy/tenancy/example/polls/polls"
+	"github.com/gorm-tenancy/tenancy/tenantcli"
 )
 
 var adminLine = regexp.MustCompile(`http://(\w+)\.localhost:(\d+)/admin/ as shabda with the password (\w+)$`)
+
+// run runs the program with nothing from the environment.
+func run(ctx context.Context, stdout, stderr io.Writer, args ...string) int {
+	root := newRoot(settings{})
+	root.SetArgs(append([]string{}, args...))
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	root.SetIn(strings.NewReader(""))
+	return tenantcli.Execute(ctx, root)
+}
 
 // TestRun starts the program, logs in as two tenants over the network, and stops it.
 func TestRun(t *testing.T) {
@@ -30,7 +42,7 @@ func TestRun(t *testing.T) {
 	var stderr bytes.Buffer
 	code := make(chan int, 1)
 	go func() {
-		code <- run(ctx, []string{"-addr", "127.0.0.1:0"}, w, &stderr)
+		code <- run(ctx, w, &stderr, "--addr", "127.0.0.1:0")
 		_ = w.Close()
 	}()
 	var said []string
@@ -96,19 +108,33 @@ func TestRunRefuses(t *testing.T) {
 		want int
 		text string
 	}{
-		{"help", []string{"-h"}, 0, "removed on exit"},
-		{"unknown flag", []string{"-port", "1"}, 2, "-port"},
-		{"argument", []string{"thor"}, 2, "unexpected argument"},
-		{"taken address", []string{"-addr", taken.Addr().String()}, 1, "in use"},
-		{"no directory", []string{"-db", filepath.Join(t.TempDir(), "none", "polls.db")}, 1, "polls:"},
+		{"unknown flag", []string{"--port", "1"}, 2, "--port"},
+		{"argument", []string{"thor"}, 2, "unknown command"},
+		{"taken address", []string{"--addr", taken.Addr().String()}, 1, "in use"},
+		{"no directory", []string{"--data", filepath.Join(t.TempDir(), "none")}, 1, "open the database"},
+		{"no tables", []string{"--data", t.TempDir()}, 1, "run polls migrate up"},
+		{"unknown strategy", []string{"--strategy", "sharded"}, 1, "there is no strategy"},
+		{"schemas in SQLite", []string{"--strategy", "schema"}, 1, "SQLite has no schemas"},
+		{"schemas in MySQL", []string{"serve", "--strategy", "schema", "--dsn", "u:hidden@tcp(h)/d"}, 1, "schema needs PostgreSQL"},
+		{"pinned to nobody", []string{"--strategy", "pinned"}, 1, "needs the tenant"},
+		{"pinned to no tenant", []string{"--strategy", "pinned", "--tenant", "../x"}, 1, "invalid tenant"},
+		{"a tenant in shared", []string{"--tenant", "thor"}, 1, "only pinned serves one tenant"},
+		{"a domain in shared", []string{"--domain", "x.org"}, 1, "only pinned is told domains"},
+		{"policies in SQLite", []string{"--row-level-security"}, 1, "for shared on PostgreSQL"},
+		{"policies in schemas", []string{"--row-level-security", "--strategy", "schema", "--dsn", "postgres://hidden@h/d"}, 1, "for shared on PostgreSQL"},
+		{"roles in shared", []string{"--roles", "--dsn", "postgres://u:hidden@h/d"}, 1, "roles are for schema"},
+		{"no secret", []string{"--strategy", "database", "--dsn", "postgres://u:hidden@h/d"}, 1, "needs a secret"},
+		{"another database", []string{"--dsn", "redis://hidden@h"}, 1, "begins with postgres://"},
+		{"parameters of a file", []string{"--dsn", "polls.db?hidden=1"}, 1, "no parameters"},
+		{"a directory for a server", []string{"--dsn", "postgres://u:hidden@h/d", "--data", "x"}, 1, "on a server"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			var stdout, stderr bytes.Buffer
-			if got := run(t.Context(), tc.args, &stdout, &stderr); got != tc.want {
+			if got := run(t.Context(), &stdout, &stderr, tc.args...); got != tc.want {
 				t.Errorf("code %d, want %d", got, tc.want)
 			}
-			if !strings.Contains(stderr.String(), tc.text) || stdout.Len() > 0 {
+			if !strings.Contains(stderr.String(), tc.text) || stdout.Len() > 0 || strings.Contains(stderr.String(), "hidden") {
 				t.Errorf("said %q and %q", stdout.String(), stderr.String())
 			}
 		})
@@ -118,18 +144,20 @@ func TestRunRefuses(t *testing.T) {
 // TestSeed: tenants begin with the same ids and what they were given, and a file that is kept is not seeded again.
 func TestSeed(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(t.TempDir(), "polls.db")
+	dir := t.TempDir()
+	file := filepath.Join(dir, "polls.db")
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	before := ""
 	for round := range 2 {
-		db, closeDB, err := openDB(file, log)
+		service, err := hosting.Open(t.Context(), hosting.Options{Data: dir, Logger: log})
 		must(t, err)
-		passwords, err := seed(t.Context(), db)
+		must(t, service.Prepare(t.Context()))
+		passwords, err := service.Seed(t.Context())
 		must(t, err)
 		if len(passwords) != 2*(1-round) {
 			t.Errorf("%d passwords", len(passwords))
 		}
-		handler, err := newServer(db, log, polls.Options{})
+		handler, err := service.Handler(polls.Options{}, nil)
 		must(t, err)
 		s := &site{T: t, handler: handler, tokens: map[string]string{}, cookies: map[string]string{}}
 		s.raw = one(rawDB(t, "sqlite3", file+pragmas))
@@ -145,6 +173,6 @@ func TestSeed(t *testing.T) {
 		} else if after != before {
 			t.Errorf("rows were\n%sand are\n%s", before, after)
 		}
-		must(t, closeDB())
+		must(t, service.Close())
 	}
 }

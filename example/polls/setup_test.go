@@ -13,6 +13,8 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/gorm-tenancy/tenancy"
+	"github.com/gorm-tenancy/tenancy/example/polls/hosting"
+	"github.com/gorm-tenancy/tenancy/example/polls/operator"
 	"github.com/gorm-tenancy/tenancy/example/polls/polls"
 )
 
@@ -38,26 +40,32 @@ type site struct {
 
 func newSite(t *testing.T, st store) *site {
 	t.Helper()
+	must(t, st.Prepare(t.Context()))
 	s := &site{T: t, store: st, tokens: map[string]string{}, cookies: map[string]string{}}
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	var err error
-	s.handler, err = newServer(st.db, log, polls.Options{PasswordCost: bcrypt.MinCost})
+	pages, err := operator.New(operator.Options{Catalog: st.Catalog, BaseDomains: st.BaseDomains(), Public: true, Logger: log})
 	must(t, err)
-	for _, tenant := range seeds() {
-		must(t, st.db.WithContext(tenancy.Central(t.Context())).Create(&Tenant{ID: tenant.id.String(), Name: tenant.name}).Error)
-		host := tenant.id.String() + "." + bare
+	s.handler, err = st.Handler(polls.Options{PasswordCost: bcrypt.MinCost}, pages.Handler())
+	must(t, err)
+	for _, sample := range st.Samples() {
+		tenant := sample.Tenant
+		_, err := st.Catalog.Create(tenancy.Central(t.Context()), tenant)
+		must(t, err)
+		host := tenant.ID.String() + "." + bare
 		for _, user := range []string{superuser, "jane"} {
 			s.signUp(host, user)
 		}
-		db := st.db.WithContext(tenancy.WithTenant(t.Context(), tenant.id))
+		db := st.DB.WithContext(tenancy.WithTenant(t.Context(), tenant.ID))
 		must(t, db.Model(&polls.User{}).Where("username = ?", superuser).
 			Updates(map[string]any{"is_staff": true, "is_superuser": true}).Error)
-		must(t, polls.Seed(db.Statement.Context, db, 1, tenant.polls...))
+		must(t, polls.Seed(db.Statement.Context, db, 1, sample.Polls...))
 	}
 	s.api(thor, "jane", "POST", "/polls/", `{"question":"`+secret+`","choices":["secret yes","secret no"]}`).want(201)
 	s.api(thor, "jane", "POST", "/polls/3/choices/7/vote/", "").want(201)
 	return s
 }
+
+const superuser = hosting.Superuser
 
 const secret = "Is the cellar door still open?"
 

@@ -93,6 +93,10 @@ func forbidden(name, path string) string {
 		return "httpmw is plain net/http"
 	case in(name, "/catalog") && in(path, module) && path != module && !in(path, module+"/catalog") && !in(path, module+"/internal"):
 		return "the catalog knows no strategy and no middleware"
+	case in(path, module+"/tenantcli") && !in(name, "/example") && !in(name, "/tenantcli"):
+		return "only programs have a command line"
+	case in(name, "/tenantcli") && (in(path, module+"/strategies") || in(path, module+"/httpmw") || in(path, module+"/ginmw")):
+		return "the commands take what the application made"
 	case in(path, module+"/example") && !in(name, "/example"):
 		return "examples are for applications"
 	}
@@ -135,6 +139,11 @@ func TestForbidden(t *testing.T) {
 		{"/catalog/storetest", module + "/catalog", false},
 		{"/bench", module + "/example/polls", true},
 		{"/example/polls", module + "/ginmw", false},
+		{"/example/polls", module + "/tenantcli", false},
+		{"/catalog", module + "/tenantcli", true},
+		{"/bench", module + "/tenantcli", true},
+		{"/tenantcli", module + "/migrate", false},
+		{"/tenantcli", module + "/strategies/schema", true},
 	} {
 		if why := forbidden(tc.name, tc.path); (why != "") != tc.refused {
 			t.Errorf("%q imports %s: %q", tc.name, tc.path, why)

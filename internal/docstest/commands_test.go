@@ -129,7 +129,7 @@ func (*reader) enter(t *testing.T, b docstest.Block, c docstest.Command) {
 }
 
 var (
-	usage     = regexp.MustCompile(`-addr string\n.*\(default "([^"]+)"\)`)
+	usage     = regexp.MustCompile(`--addr string .*\(default "([^"]+)"\)`)
 	announced = regexp.MustCompile(`http://localhost:(\d+)`)
 )
 
@@ -146,7 +146,7 @@ func (r *reader) start(t *testing.T, b docstest.Block, c docstest.Command) {
 	r.documented = documented(t, polls, c.Words[3:])
 
 	ctx, cancel := context.WithCancel(t.Context())
-	server := exec.CommandContext(ctx, polls, append(slices.Clone(c.Words[3:]), "-addr", "127.0.0.1:0")...)
+	server := exec.CommandContext(ctx, polls, append(slices.Clone(c.Words[3:]), "--addr", "127.0.0.1:0")...)
 	server.Dir = t.TempDir()
 	server.Cancel = func() error { return server.Process.Signal(os.Interrupt) }
 	server.WaitDelay = 10 * time.Second
@@ -187,7 +187,7 @@ func documented(t *testing.T, polls string, args []string) string {
 	out, _ := command(t, polls, "-h")
 	address := usage.FindStringSubmatch(out)
 	if address == nil {
-		t.Fatalf("no default of -addr in the usage: %s", out)
+		t.Fatalf("no default of --addr in the usage: %s", out)
 	}
 	return address[1]
 }

@@ -19,6 +19,8 @@ var wrapper = docstest.Wrapper{
 		"httpmw":   module + "/httpmw",
 		"ginmw":    module + "/ginmw",
 
+		"tenantcli": module + "/tenantcli",
+
 		"context": "context",
 		"errors":  "errors",
 		"fmt":     "fmt",
@@ -36,7 +38,8 @@ var wrapper = docstest.Wrapper{
 		"postgres":   "gorm.io/driver/postgres",
 		"mysql":      "gorm.io/driver/mysql",
 
-		"gin": "github.com/gin-gonic/gin",
+		"cobra": "github.com/spf13/cobra",
+		"gin":   "github.com/gin-gonic/gin",
 
 		// Of nested modules: blocks that use these say which.
 		"asynqjobs":   module + "/integrations/jobs/asynqjobs",
@@ -104,6 +107,9 @@ var wrapper = docstest.Wrapper{
 			var choices []Choice
 			var plan Plan
 			var plans []Plan
+		`,
+		"cli": `
+			var newServe, newRecount func() *cobra.Command
 		`,
 		"asynq": `
 			var redis asynq.RedisConnOpt

@@ -1,0 +1,104 @@
+package hosting
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/gorm-tenancy/tenancy"
+	"github.com/gorm-tenancy/tenancy/example/polls/polls"
+	"github.com/gorm-tenancy/tenancy/ginmw"
+	"github.com/gorm-tenancy/tenancy/httpmw"
+)
+
+// HealthPath is answered on every host: 200 while the process can ask its database, and nothing else.
+const HealthPath = "/healthz"
+
+// Handler returns the application behind the middleware that finds the tenant. front answers what is asked of no tenant;
+// nil in a pinned process. It is safe for concurrent use.
+func (s *Service) Handler(o polls.Options, front http.Handler) (http.Handler, error) {
+	mw, err := s.middleware()
+	if err != nil {
+		return nil, err
+	}
+	o.Logger = s.target.Logger
+	app, err := polls.New(s.DB, o)
+	if err != nil {
+		return nil, err
+	}
+	gin.SetMode(gin.ReleaseMode)
+	e := gin.New()
+	if err := e.SetTrustedProxies(nil); err != nil {
+		return nil, err
+	}
+	e.Use(
+		gin.RecoveryWithWriter(slog.NewLogLogger(s.target.Logger.Handler(), slog.LevelError).Writer()),
+		polls.Harden, ginmw.New(mw), central(front),
+	)
+	app.Mount(e)
+	return s.health(e), nil
+}
+
+// middleware finds the tenant by the host: a subdomain, or a domain of its own.
+func (s *Service) middleware() (*httpmw.Middleware, error) {
+	log := httpmw.WithLogger(s.target.Logger)
+	if s.target.Strategy != Pinned {
+		return httpmw.New(httpmw.FromDomain(s.Catalog, s.target.BaseDomains...), s.Catalog, httpmw.AllowCentral(), log)
+	}
+	own := map[string]tenancy.ID{}
+	for _, domain := range s.target.Domains {
+		own[domain] = s.target.tenant
+	}
+	return httpmw.New(httpmw.FromDomain(httpmw.DomainMap(own), s.target.BaseDomains...), s.Catalog, log)
+}
+
+// central hands what is asked of no tenant to front, but for the stylesheet, which is the same for everybody. Requests for
+// a tenant pass.
+func central(front http.Handler) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if _, ok := tenancy.FromContext(c.Request.Context()); ok || c.FullPath() == polls.Stylesheet {
+			return
+		}
+		c.Abort()
+		if front == nil {
+			c.Status(http.StatusNotFound)
+			return
+		}
+		front.ServeHTTP(c.Writer, c.Request)
+	}
+}
+
+// health answers [HealthPath] in front of everything else.
+func (s *Service) health(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != HealthPath {
+			next.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Cache-Control", "no-store")
+		if err := s.answers(r.Context()); err != nil {
+			s.target.Logger.ErrorContext(r.Context(), "the database does not answer", "error", err)
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		w.WriteHeader(http.StatusOK)
+	})
+}
+
+func (s *Service) answers(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(tenancy.Central(ctx), 2*time.Second)
+	defer cancel()
+	pool, err := s.DB.DB()
+	if err != nil {
+		return err
+	}
+	err = pool.PingContext(ctx)
+	if errors.Is(err, context.Canceled) {
+		return nil // the visitor has left
+	}
+	return err
+}
