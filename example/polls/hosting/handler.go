@@ -32,7 +32,7 @@ func (s *Service) Handler(o polls.Options, front http.Handler) (http.Handler, er
 	}
 	gin.SetMode(gin.ReleaseMode)
 	e := gin.New()
-	if err := e.SetTrustedProxies(nil); err != nil {
+	if err := e.SetTrustedProxies(s.target.TrustedProxies); err != nil {
 		return nil, err
 	}
 	e.Use(
