@@ -1,7 +1,6 @@
 package servers
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -54,12 +53,4 @@ func (s *NginxServer) Serve(config string) error {
 	}
 	// The level notice is the one that tells when it is ready.
 	return s.start("start worker process", s.program, "-p", s.dir, "-c", name, "-g", "daemon off; error_log stderr notice;")
-}
-
-// PID is that of nginx's master process, which stays the same for the server's life. It fails before Serve.
-func (s *NginxServer) PID() (int, error) {
-	if s.server == nil {
-		return 0, errors.New("nginx does not run")
-	}
-	return s.server.Process.Pid, nil
 }
