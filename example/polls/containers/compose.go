@@ -1,9 +1,11 @@
 package containers
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 
-	"github.com/goccy/go-yaml"
+	"go.yaml.in/yaml/v3"
 )
 
 // The images that are not built here, the users in them, and the one in the application's.
@@ -120,12 +122,15 @@ func (t *Topology) compose() composeFile {
 	return c
 }
 
+// marshal quotes what YAML has other ideas about: a tenant's id may be "on" or "1e3".
 func marshal(c composeFile) ([]byte, error) {
-	text, err := yaml.MarshalWithOptions(c, yaml.IndentSequence(true))
-	if err != nil {
+	text := bytes.NewBufferString(header)
+	e := yaml.NewEncoder(text)
+	e.SetIndent(2)
+	if err := errors.Join(e.Encode(c), e.Close()); err != nil {
 		return nil, fmt.Errorf("containers: compose file: %w", err)
 	}
-	return append([]byte(header), text...), nil
+	return text.Bytes(), nil
 }
 
 // header begins every file.

