@@ -72,6 +72,7 @@ func rawDB(t *testing.T, driver, dsn string) *sql.DB {
 	t.Helper()
 	db, err := sql.Open(driver, dsn)
 	must(t, err)
+	db.SetMaxIdleConns(0) // a file that somebody has open is not removed
 	t.Cleanup(func() { _ = db.Close() })
 	return db
 }
