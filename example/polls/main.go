@@ -33,7 +33,7 @@ func newRoot(s settings) *cobra.Command {
 		return s.read()
 	}
 	serving(root, &s)
-	root.AddCommand(newServe(&s), newHealthcheck(), newCreateSuperuser(&s), containers.Command(s.tenants))
+	root.AddCommand(newServe(&s), newHealthcheck(), newCreateSuperuser(&s), newOperators(&s), containers.Command(s.tenants))
 	root.AddCommand(tenantcli.Commands(tenantcli.App{
 		Open: func(ctx context.Context) (*tenantcli.Environment, error) {
 			return s.environment(ctx, slog.New(slog.NewTextHandler(root.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn})))

@@ -23,12 +23,12 @@ import (
 var adminLine = regexp.MustCompile(`http://(\w+)\.localhost:(\d+)/admin/ as shabda with the password (\w+)$`)
 
 // run runs the program with nothing from the environment.
-func run(ctx context.Context, stdout, stderr io.Writer, args ...string) int {
+func run(ctx context.Context, stdin string, stdout, stderr io.Writer, args ...string) int {
 	root := newRoot(settings{})
 	root.SetArgs(append([]string{}, args...))
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.SetIn(strings.NewReader(""))
+	root.SetIn(strings.NewReader(stdin))
 	return tenantcli.Execute(ctx, root)
 }
 
@@ -42,7 +42,7 @@ func TestRun(t *testing.T) {
 	var stderr bytes.Buffer
 	code := make(chan int, 1)
 	go func() {
-		code <- run(ctx, w, &stderr, "--addr", "127.0.0.1:0")
+		code <- run(ctx, "", w, &stderr, "--addr", "127.0.0.1:0")
 		_ = w.Close()
 	}()
 	var said []string
@@ -58,7 +58,7 @@ func TestRun(t *testing.T) {
 			port, passwords[found[1]] = found[2], found[3]
 		}
 	}
-	if len(said) != 7 || len(passwords) != 2 {
+	if len(said) != 8 || len(passwords) != 2 {
 		t.Fatalf("said %q and %s", said, stderr.String())
 	}
 	for host, password := range passwords {
@@ -131,7 +131,7 @@ func TestRunRefuses(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			var stdout, stderr bytes.Buffer
-			if got := run(t.Context(), &stdout, &stderr, tc.args...); got != tc.want {
+			if got := run(t.Context(), "", &stdout, &stderr, tc.args...); got != tc.want {
 				t.Errorf("code %d, want %d", got, tc.want)
 			}
 			if !strings.Contains(stderr.String(), tc.text) || stdout.Len() > 0 || strings.Contains(stderr.String(), "hidden") {
@@ -152,8 +152,12 @@ func TestSeed(t *testing.T) {
 		service, err := hosting.Open(t.Context(), hosting.Options{Data: dir, Logger: log})
 		must(t, err)
 		must(t, service.Prepare(t.Context()))
-		passwords, err := service.Seed(t.Context())
+		made, err := service.Seed(t.Context())
 		must(t, err)
+		passwords := made.Superusers
+		if (made.Operator == "") != (round == 1) {
+			t.Errorf("the operator's password is %q in round %d", made.Operator, round)
+		}
 		if len(passwords) != 2*(1-round) {
 			t.Errorf("%d passwords", len(passwords))
 		}

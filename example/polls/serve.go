@@ -9,11 +9,11 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/gorm-tenancy/tenancy"
 	"github.com/gorm-tenancy/tenancy/example/polls/hosting"
 	"github.com/gorm-tenancy/tenancy/example/polls/operator"
 	"github.com/gorm-tenancy/tenancy/example/polls/polls"
@@ -62,19 +62,23 @@ func (v *server) run(cmd *cobra.Command) error {
 		return err
 	}
 	defer service.Close()
-	var passwords map[tenancy.ID]string
+	var made hosting.Passwords
 	if v.demo {
 		if err := service.Prepare(ctx); err != nil {
 			return err
 		}
-		if passwords, err = service.Seed(ctx); err != nil {
+		if made, err = service.Seed(ctx); err != nil {
 			return err
 		}
 	}
 	if err := ready(ctx, service); err != nil {
 		return err
 	}
-	handler, err := v.handler(service)
+	pages, err := service.Operator(operator.Options{Public: v.demo})
+	if err != nil {
+		return err
+	}
+	handler, err := service.Handler(polls.Options{}, pages)
 	if err != nil {
 		return err
 	}
@@ -82,22 +86,15 @@ func (v *server) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	v.announce(service, listener.Addr().(*net.TCPAddr), passwords, kept)
+	v.announce(service, listener.Addr().(*net.TCPAddr), made, kept)
+	if pages != nil {
+		background, stop := context.WithCancel(ctx)
+		var launching sync.WaitGroup
+		launching.Go(func() { pages.Run(background) })
+		defer launching.Wait()
+		defer stop()
+	}
 	return serve(ctx, listener, handler, v.Logger)
-}
-
-// handler is the application, with the operator's pages where there are tenants to operate.
-func (v *server) handler(service *hosting.Service) (http.Handler, error) {
-	if v.Strategy == hosting.Pinned {
-		return service.Handler(polls.Options{}, nil)
-	}
-	pages, err := operator.New(operator.Options{
-		Catalog: service.Catalog, BaseDomains: service.BaseDomains(), Public: v.demo, Logger: v.Logger,
-	})
-	if err != nil {
-		return nil, err
-	}
-	return service.Handler(polls.Options{}, pages.Handler())
 }
 
 // ready turns away from tables that are not there.
@@ -111,7 +108,7 @@ func ready(ctx context.Context, service *hosting.Service) error {
 
 // announce prints where to look, and the password of each superuser that was made just now. The curl line names the host
 // in a header because not every resolver knows that names below localhost are this machine.
-func (v *server) announce(service *hosting.Service, addr *net.TCPAddr, passwords map[tenancy.ID]string, kept string) {
+func (v *server) announce(service *hosting.Service, addr *net.TCPAddr, made hosting.Passwords, kept string) {
 	base, w := service.BaseDomains()[0], v.stdout
 	if v.Data != "" {
 		fmt.Fprintf(w, "database  %s%s\n", v.Data, kept)
@@ -124,9 +121,12 @@ func (v *server) announce(service *hosting.Service, addr *net.TCPAddr, passwords
 	for _, sample := range samples {
 		id := sample.Tenant.ID
 		fmt.Fprintf(w, "%-9s http://%s.%s:%d\n", id, id, base, addr.Port)
-		if password := passwords[id]; password != "" {
+		if password := made.Superusers[id]; password != "" {
 			fmt.Fprintf(w, "%-9s http://%s.%s:%d/admin/ as %s with the password %s\n", "", id, base, addr.Port, hosting.Superuser, password)
 		}
+	}
+	if made.Operator != "" {
+		fmt.Fprintf(w, "operator  http://%s:%d/operator/ as %s with the password %s\n", base, addr.Port, hosting.Superuser, made.Operator)
 	}
 	ip := addr.IP.String()
 	if addr.IP.IsUnspecified() {

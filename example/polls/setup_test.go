@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -34,6 +33,8 @@ type site struct {
 	*testing.T
 	store
 	handler http.Handler
+	pages   *operator.Site
+	from    string            // the address that requests come from; empty is any
 	tokens  map[string]string // by user@host
 	cookies map[string]string
 }
@@ -42,10 +43,10 @@ func newSite(t *testing.T, st store) *site {
 	t.Helper()
 	must(t, st.Prepare(t.Context()))
 	s := &site{T: t, store: st, tokens: map[string]string{}, cookies: map[string]string{}}
-	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	pages, err := operator.New(operator.Options{Catalog: st.Catalog, BaseDomains: st.BaseDomains(), Public: true, Logger: log})
+	var err error
+	s.pages, err = st.Operator(operator.Options{Public: true, PasswordCost: bcrypt.MinCost})
 	must(t, err)
-	s.handler, err = st.Handler(polls.Options{PasswordCost: bcrypt.MinCost}, pages.Handler())
+	s.handler, err = st.Handler(polls.Options{PasswordCost: bcrypt.MinCost}, s.pages)
 	must(t, err)
 	for _, sample := range st.Samples() {
 		tenant := sample.Tenant
@@ -96,6 +97,9 @@ type answer struct {
 func (s *site) send(host, method, path, body string, header ...string) answer {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Host = host
+	if s.from != "" {
+		r.RemoteAddr = s.from
+	}
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}

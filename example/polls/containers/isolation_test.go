@@ -178,3 +178,45 @@ func (m *machine) raw(t *testing.T, request string) string {
 	}
 	return string(text)
 }
+
+// TestVisitors shows that the application counts wrong passwords by visitor: not by nginx, which all come through, and not by
+// what a visitor says about its address.
+func TestVisitors(t *testing.T) {
+	t.Parallel()
+	m, _, _ := pair(t, true)
+	from := func(address string) *visitor {
+		v := m.visitor("thor.polls.local")
+		dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
+		v.client = &http.Client{Transport: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}}
+		return v
+	}
+	wrong := object{"username": "sif", "password": "open sesame please"}
+	for i := range 10 {
+		from("127.0.0.1").must(t, 400, "POST", "/login/", wrong, "X-Forwarded-For", fmt.Sprintf("192.0.2.%d", i),
+			"X-Real-IP", fmt.Sprintf("192.0.2.%d", i))
+	}
+	from("127.0.0.1").must(t, http.StatusTooManyRequests, "POST", "/login/", wrong, "X-Forwarded-For", "192.0.2.99")
+	from("127.0.0.9").must(t, 400, "POST", "/login/", wrong, "X-Forwarded-For", "127.0.0.1")
+}
+
+// TestLimits shows that nginx takes no bodies without end, and no accounts without end.
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	m, thor, potter := pair(t, true)
+	thor.must(t, http.StatusRequestEntityTooLarge, "POST", "/polls/", object{"question": strings.Repeat("x", 2<<20)})
+	refused := 0
+	for i := range 40 {
+		status, _, err := thor.ask("POST", "/users/", object{"username": fmt.Sprint("u", i), "email": "", "password": "x"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status == http.StatusTooManyRequests {
+			refused++
+		}
+	}
+	if refused == 0 {
+		t.Error("accounts without end")
+	}
+	thor.must(t, 200, "GET", "/polls/1/", nil)
+	m.member(t, potter.host, "another") // limits are counted by tenant
+}

@@ -10,6 +10,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/gorm-tenancy/tenancy"
+	"github.com/gorm-tenancy/tenancy/example/polls/operator"
 	"github.com/gorm-tenancy/tenancy/example/polls/polls"
 	"github.com/gorm-tenancy/tenancy/ginmw"
 	"github.com/gorm-tenancy/tenancy/httpmw"
@@ -18,19 +19,25 @@ import (
 // HealthPath is answered on every host: 200 while the process can ask its database, and nothing else.
 const HealthPath = "/healthz"
 
-// Handler returns the application behind the middleware that finds the tenant. front answers what is asked of no tenant;
-// nil in a pinned process. It is safe for concurrent use.
-func (s *Service) Handler(o polls.Options, front http.Handler) (http.Handler, error) {
+// Handler returns the application behind the middleware that finds the tenant. pages answer what is asked of no tenant; nil
+// answers nothing. It is safe for concurrent use.
+func (s *Service) Handler(o polls.Options, pages *operator.Site) (http.Handler, error) {
 	mw, err := s.middleware()
 	if err != nil {
 		return nil, err
+	}
+	gin.SetMode(gin.ReleaseMode)
+	front := http.NotFoundHandler()
+	if pages != nil {
+		if front, err = pages.Handler(); err != nil {
+			return nil, err
+		}
 	}
 	o.Logger = s.target.Logger
 	app, err := polls.New(s.DB, o)
 	if err != nil {
 		return nil, err
 	}
-	gin.SetMode(gin.ReleaseMode)
 	e := gin.New()
 	if err := e.SetTrustedProxies(s.target.TrustedProxies); err != nil {
 		return nil, err
@@ -41,6 +48,23 @@ func (s *Service) Handler(o polls.Options, front http.Handler) (http.Handler, er
 	)
 	app.Mount(e)
 	return s.health(e), nil
+}
+
+// Operator returns the operator's pages, or nil in a pinned process, which has no tenants to operate. What o says of the
+// service is filled in.
+func (s *Service) Operator(o operator.Options) (*operator.Site, error) {
+	if s.target.Strategy == Pinned {
+		return nil, nil
+	}
+	o.DB, o.Catalog, o.Migrations, o.Strategy = s.DB, s.Catalog, s.Migrations, s.target.Strategy
+	o.BaseDomains, o.Logger = s.target.BaseDomains, s.target.Logger
+	if s.target.Strategy == Hybrid {
+		o.Plans = []operator.Plan{
+			{Strategy: Shared, Title: "Pooled", Text: "in tables that several sites share"},
+			{Strategy: Database, Title: "Siloed", Text: "in a database of its own"},
+		}
+	}
+	return operator.New(o)
 }
 
 // middleware finds the tenant by the host: a subdomain, or a domain of its own.
@@ -64,10 +88,6 @@ func central(front http.Handler) gin.HandlerFunc {
 			return
 		}
 		c.Abort()
-		if front == nil {
-			c.Status(http.StatusNotFound)
-			return
-		}
 		front.ServeHTTP(c.Writer, c.Request)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gorm-tenancy/tenancy"
 	"github.com/gorm-tenancy/tenancy/catalog"
+	"github.com/gorm-tenancy/tenancy/example/polls/operator"
 	"github.com/gorm-tenancy/tenancy/example/polls/polls"
 )
 
@@ -45,24 +46,37 @@ func (s *Service) Samples() []Sample {
 	return []Sample{thor}
 }
 
-// Seed makes the tenants of the demonstration that are missing, and fills those that have no users. It returns the passwords
-// of the superusers it made.
-func (s *Service) Seed(ctx context.Context) (passwords map[tenancy.ID]string, err error) {
-	passwords = map[tenancy.ID]string{}
+// Passwords are those of whom [Service.Seed] has made.
+type Passwords struct {
+	// Superusers are those of the tenants.
+	Superusers map[tenancy.ID]string
+	// Operator is empty if there was one, or is none in a pinned process.
+	Operator string
+}
+
+// Seed makes the tenants of the demonstration that are missing, fills those that have no users, and makes the first
+// operator, whose name is [Superuser], too.
+func (s *Service) Seed(ctx context.Context) (made Passwords, err error) {
+	made.Superusers = map[tenancy.ID]string{}
+	if s.target.Strategy != Pinned {
+		if made.Operator, err = operator.First(ctx, s.DB, Superuser); err != nil {
+			return made, fmt.Errorf("make an operator: %w", err)
+		}
+	}
 	for _, sample := range s.Samples() {
 		id := sample.Tenant.ID
 		if err := s.exists(ctx, sample.Tenant); err != nil {
-			return nil, fmt.Errorf("seed tenant %s: %w", id, err)
+			return made, fmt.Errorf("seed tenant %s: %w", id, err)
 		}
 		password, err := s.fill(tenancy.WithTenant(ctx, id), sample)
 		if err != nil {
-			return nil, fmt.Errorf("seed tenant %s: %w", id, err)
+			return made, fmt.Errorf("seed tenant %s: %w", id, err)
 		}
 		if password != "" {
-			passwords[id] = password
+			made.Superusers[id] = password
 		}
 	}
-	return passwords, nil
+	return made, nil
 }
 
 // exists makes a tenant unless there is one.

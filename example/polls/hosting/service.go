@@ -9,6 +9,7 @@ import (
 
 	"github.com/gorm-tenancy/tenancy"
 	"github.com/gorm-tenancy/tenancy/catalog"
+	"github.com/gorm-tenancy/tenancy/example/polls/operator"
 	"github.com/gorm-tenancy/tenancy/example/polls/polls"
 	"github.com/gorm-tenancy/tenancy/migrate"
 )
@@ -28,7 +29,7 @@ type Service struct {
 	close  []func() error
 }
 
-func centralModels() []any { return catalog.Models() }
+func centralModels() []any { return append(catalog.Models(), operator.Models()...) }
 
 // Open opens the database and makes nothing in it. It fails with [ErrOptions] for options that do not go together. ctx is
 // for the opening only.
@@ -86,7 +87,7 @@ func (s *Service) catalogOptions(strategy tenancy.Strategy) []catalog.Option {
 	if s.target.Strategy == Pinned {
 		return nil
 	}
-	hooks := []catalog.Hook{catalog.Baselining(s.Migrations)}
+	hooks := []catalog.Hook{catalog.Baselining(s.Migrations), operator.Founding(s.DB)}
 	switch s.target.Strategy {
 	case Shared:
 		hooks = append(hooks, erasing(s.DB))

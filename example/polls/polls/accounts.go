@@ -23,25 +23,44 @@ func newAccounts(db *gorm.DB, cost int) (accounts, error) {
 	return accounts{db, cost, unknown}, err
 }
 
-// CreateSuperuser makes a user who may do everything in the admin. email may be empty. The error says what is wrong with a
-// name, an address or a password, or that the name is taken.
-func CreateSuperuser(ctx context.Context, db *gorm.DB, username, email, password string) (User, error) {
+// NewSuperuser returns a user who may do everything in the admin, whom nobody has stored yet. email may be empty. cost is
+// bcrypt's; 0 is the default. The error says what is wrong with a name, an address or a password.
+func NewSuperuser(username, email, password string, cost int) (User, error) {
 	in := newUser{username, email, password}
 	if err := in.validate(); err != nil {
 		return User{}, err
 	}
-	return accounts{db: db, cost: bcrypt.DefaultCost}.create(ctx, in, User{IsStaff: true, IsSuperuser: true})
+	return accounts{cost: cost}.newUser(in, User{IsStaff: true, IsSuperuser: true})
 }
 
-// create stores a user with the rights of rights. The table's key is the judge of the name: no check before could be as sure.
-func (a accounts) create(ctx context.Context, in newUser, rights User) (User, error) {
-	hash, err := a.hash(in.Password)
+// CreateSuperuser stores a [NewSuperuser]. The error also says that the name is taken.
+func CreateSuperuser(ctx context.Context, db *gorm.DB, username, email, password string) (User, error) {
+	user, err := NewSuperuser(username, email, password, bcrypt.DefaultCost)
 	if err != nil {
 		return User{}, err
 	}
+	return store(ctx, db, user)
+}
+
+// create stores a user with the rights of rights.
+func (a accounts) create(ctx context.Context, in newUser, rights User) (User, error) {
+	user, err := a.newUser(in, rights)
+	if err != nil {
+		return User{}, err
+	}
+	return store(ctx, a.db, user)
+}
+
+func (a accounts) newUser(in newUser, rights User) (User, error) {
+	hash, err := a.hash(in.Password)
 	user := rights
 	user.Username, user.FoldedName, user.Email, user.PasswordHash = in.Username, foldName(in.Username), in.Email, hash
-	err = a.db.WithContext(ctx).Omit(clause.Associations).Create(&user).Error
+	return user, err
+}
+
+// store leaves it to the table's key to judge the name: no check before could be as sure.
+func store(ctx context.Context, db *gorm.DB, user User) (User, error) {
+	err := db.WithContext(ctx).Omit(clause.Associations).Create(&user).Error
 	if errors.Is(err, gorm.ErrDuplicatedKey) {
 		return User{}, badRequest("a user of that name exists already")
 	}

@@ -21,7 +21,7 @@ func (a *App) login(c *gin.Context) error {
 		return err
 	}
 	ctx := c.Request.Context()
-	user, err := a.accounts.authenticate(ctx, in, networkOf(c.ClientIP()))
+	user, err := a.accounts.authenticate(ctx, in, NetworkOf(c.ClientIP()))
 	if err != nil {
 		return err
 	}

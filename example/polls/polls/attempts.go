@@ -45,8 +45,8 @@ func (a accounts) forgive(ctx context.Context, who string) error {
 	return a.db.WithContext(ctx).Where("who = ?", who).Delete(&Attempt{}).Error
 }
 
-// networkOf is the part of an address that somebody cannot change at will: all of IPv4, a /64 of IPv6.
-func networkOf(address string) string {
+// NetworkOf returns the part of an address that somebody cannot change at will: all of IPv4, a /64 of IPv6.
+func NetworkOf(address string) string {
 	ip, err := netip.ParseAddr(address)
 	if err != nil {
 		return ""

@@ -46,7 +46,7 @@ func (a *App) signIn(c *gin.Context) error {
 		return err
 	}
 	in := signIn{values.Get("username"), values.Get("password")}
-	user, err := a.accounts.authenticate(c.Request.Context(), in, networkOf(c.ClientIP()))
+	user, err := a.accounts.authenticate(c.Request.Context(), in, NetworkOf(c.ClientIP()))
 	if p, ok := refused(err); ok {
 		if p == errWrongCredentials {
 			p.Detail = "The name or the password is wrong."

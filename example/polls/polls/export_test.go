@@ -1,4 +1,0 @@
-package polls
-
-// NetworkOf is networkOf, for tests of its edges.
-func NetworkOf(address string) string { return networkOf(address) }
