@@ -29,8 +29,8 @@ func TestContainersCommand(t *testing.T) {
 		return stdout.String()
 	}
 	polls(0, "migrate", "up")
-	polls(0, "create", "thor")
-	polls(0, "create", "potter")
+	polls(0, "tenants", "create", "thor")
+	polls(0, "tenants", "create", "potter")
 	if plan := polls(0, "containers", "plan", "--dir", deploy); !strings.Contains(plan, "+ tenant thor: +thor_db") {
 		t.Error(plan)
 	}
@@ -81,5 +81,33 @@ func TestDSNFile(t *testing.T) {
 		if err := s.read(); (err != nil) != tc.fails || s.DSN != tc.want {
 			t.Errorf("%s: %q, %v", name, s.DSN, err)
 		}
+	}
+}
+
+// TestContainersPage types the commands of the page that need no Docker.
+func TestContainersPage(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "containers.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, typed := t.TempDir(), 0
+	for line := range strings.Lines(string(page)) {
+		command, ok := strings.CutPrefix(strings.TrimSpace(line), "go run ./example/polls ")
+		if !ok {
+			continue
+		}
+		typed++
+		args := strings.Fields(strings.Replace(command, "polls.db", filepath.Join(dir, "polls.db"), 1))
+		if strings.Contains(command, "containers") {
+			args = append(args, "--dir", filepath.Join(dir, "deploy"))
+		}
+		var stdout, stderr bytes.Buffer
+		if code := run(context.Background(), "", &stdout, &stderr, args...); code != 0 {
+			t.Errorf("%s: %d: %s", command, code, &stderr)
+		}
+	}
+	if typed != 6 {
+		t.Errorf("%d commands", typed)
 	}
 }

@@ -52,7 +52,7 @@ func (d *Dir) Apply(ctx context.Context, t *Topology, r Runtime, o ApplyOptions)
 	if err := d.ensureSecrets(t); err != nil {
 		return plan, err
 	}
-	if err := d.write(t, composePath, dockerfilePath); err != nil {
+	if err := d.write(t, composePath, dockerfilePath, ignorePath); err != nil {
 		return plan, err
 	}
 	failed := up(ctx, r, plan)

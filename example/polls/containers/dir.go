@@ -11,6 +11,7 @@ import (
 const (
 	composePath    = "compose.yaml"
 	dockerfilePath = "Dockerfile"
+	ignorePath     = "Dockerfile.dockerignore" // what is not sent to the builder
 	nginxPath      = "nginx/" + nginxFile
 	nextPath       = nginxPath + ".next" // what nginx tests before it becomes the configuration
 	appliedDir     = "applied"           // the files that were applied last
@@ -26,7 +27,7 @@ func (d *Dir) path(elements ...string) string {
 	return filepath.Join(append([]string{d.root}, elements...)...)
 }
 
-// Files returns what is rendered for the topology, by path: compose.yaml, nginx/nginx.conf and Dockerfile. The same tenants
+// Files returns what is rendered for the topology, by path: compose.yaml, nginx/nginx.conf, Dockerfile and what of the sources it does not see. The same tenants
 // in any order come to the same bytes. No file has a secret.
 func (t *Topology) Files() (map[string][]byte, error) {
 	compose, err := marshal(t.compose())
@@ -41,7 +42,7 @@ func (t *Topology) Files() (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string][]byte{composePath: compose, nginxPath: nginx, dockerfilePath: dockerfile}, nil
+	return map[string][]byte{composePath: compose, nginxPath: nginx, dockerfilePath: dockerfile, ignorePath: []byte(ignored)}, nil
 }
 
 // Render writes the files and makes the secrets that are missing. Each file is replaced at once; secrets that are there
@@ -55,7 +56,7 @@ func (d *Dir) Render(t *Topology) error {
 	if err := d.ensureSecrets(t); err != nil {
 		return err
 	}
-	return d.write(t, composePath, dockerfilePath, nginxPath)
+	return d.write(t, composePath, dockerfilePath, ignorePath, nginxPath)
 }
 
 // write writes some of the files.

@@ -10,6 +10,9 @@ import (
 //go:embed Dockerfile.tmpl
 var dockerfileText string
 
+// ignored keeps secrets out of the builder and its cache, wherever below the sources the directory is.
+const ignored = header + "**/secrets\n**/.git\n"
+
 // build is how the static binary is built.
 type build struct {
 	Cgo   int
