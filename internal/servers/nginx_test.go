@@ -23,7 +23,8 @@ func TestNginx(t *testing.T) {
 		t.Fatal(err)
 	}
 	answering := func(text string) string {
-		return fmt.Sprintf("pid %[1]s/pid; events {} http { access_log off; client_body_temp_path %[1]s/body; server { listen %[2]s; "+
+		return fmt.Sprintf("pid %[1]s/pid; events {} http { access_log off; client_body_temp_path %[1]s/a; "+
+			"proxy_temp_path %[1]s/b; fastcgi_temp_path %[1]s/c; uwsgi_temp_path %[1]s/d; scgi_temp_path %[1]s/e; server { listen %[2]s; "+
 			"location / { return 200 %[3]s; } } }", s.Dir(), addr, text)
 	}
 	if err := s.Test(answering("one; }")); err == nil {
