@@ -14,7 +14,7 @@
 // (stamp.go, create.go, duplicate.go), updates keep their tenant (update.go), foreign keys are looked up (reference.go), and
 // sub-queries get the tenant of the statement around them (subqueries.go).
 //
-// A [Strategy] says where a tenant's rows are (strategies/shared, schema, database, pinned). Those that confine connections do
+// A [Strategy] says where a tenant's rows are (strategies/shared, schema, database, hybrid, pinned). Those that confine connections do
 // so with package tenantconn; then the statement wall says for whom a statement on central tables runs (place.go) and keeps
 // migrations of owned and central tables apart (migrator.go).
 package tenancy

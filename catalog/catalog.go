@@ -19,6 +19,7 @@ type Catalog struct {
 	provisioner tenancy.Provisioner // nil: tenants have no place of their own
 	renamer     tenancy.Renamer
 	cloner      tenancy.Cloner
+	copier      Copier
 	hooks       []Hook
 	seeds       []func(context.Context, Tenant) error
 	bases       []string // with a dot in front

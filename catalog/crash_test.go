@@ -35,6 +35,15 @@ var scenarios = map[string]struct {
 		records: acme + b + "copy active\n",
 		places:  "acme=[row of acme] b=[row of b] copy=[row of acme] ",
 	},
+	"copy": {
+		prepare: func(w *world, _ *catalog.Catalog) { w.copies = true },
+		do: func(ctx context.Context, c *catalog.Catalog) error {
+			_, err := c.Clone(ctx, "acme", catalog.Tenant{ID: "copy"})
+			return err
+		},
+		records: acme + b + "copy active\n",
+		places:  "acme=[row of acme] b=[row of b] copy=[row of acme] ",
+	},
 	"rename": {
 		do: func(ctx context.Context, c *catalog.Catalog) error {
 			_, err := c.Rename(ctx, "acme", "zeta")
@@ -192,7 +201,7 @@ func (w *world) sound(n int, after bool) {
 // TestRepairRace has many processes finish what one left, by either of the ids: it happens once.
 func TestRepairRace(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"create", "clone", "rename", "claim", "claim under the ready-made id", "resume", "purge"} {
+	for _, name := range []string{"create", "clone", "copy", "rename", "claim", "claim under the ready-made id", "resume", "purge"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w, sc := newWorld(t), scenarios[name]

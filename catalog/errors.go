@@ -26,6 +26,8 @@ var (
 	ErrVetoed = errors.New("catalog: refused by a hook")
 	// ErrPending: the step began and could not be finished; the cause is wrapped beside it. [Catalog.Repair] goes on.
 	ErrPending = errors.New("catalog: the step is not finished")
+	// ErrOccupied: the new tenant has rows already, so that nothing can be cloned into it.
+	ErrOccupied = errors.New("catalog: the tenant has rows already")
 	// ErrUnavailable: the store cannot be asked and the cache does not know. The cause is wrapped beside it.
 	ErrUnavailable = errors.New("catalog: the tenant cannot be looked up")
 )

@@ -80,9 +80,6 @@ type places struct {
 
 func newPlaces() *places { return &places{rows: map[tenancy.ID][]string{}} }
 
-// of returns the strategy for a process.
-func (p *places) of(f *fuse) tenancy.Strategy { return &strategy{p, f} }
-
 func (p *places) dump() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -184,6 +181,19 @@ func (s *strategy) Clone(_ context.Context, from, to tenancy.ID) error {
 	})
 }
 
+// copier copies rows where the strategy does not.
+type copier struct{ *strategy }
+
+func (c copier) Empty(_ context.Context, id tenancy.ID) (empty bool, err error) {
+	err = c.with(func(rows map[tenancy.ID][]string) error {
+		empty = len(rows[id]) == 0
+		return nil
+	})
+	return empty, err
+}
+
+func (c copier) Copy(ctx context.Context, from, to tenancy.ID) error { return c.Clone(ctx, from, to) }
+
 // mortal is a store as one process sees it, until its fuse burns.
 type mortal struct {
 	catalog.Store
@@ -204,18 +214,26 @@ type world struct {
 	store  catalog.Store
 	places *places
 	clock  *clock
+	copies bool // the strategy is no tenancy.Cloner
 }
 
 func newWorld(t testing.TB) *world {
-	return &world{t, catalog.NewMemory(), newPlaces(), newClock()}
+	return &world{TB: t, store: catalog.NewMemory(), places: newPlaces(), clock: newClock()}
 }
 
 // process starts one whose fuse burns at its n-th deed; 0: never. Its After hooks are deeds, too.
 func (w *world) process(f *fuse, opts ...catalog.Option) *catalog.Catalog {
 	w.Helper()
+	s := &strategy{w.places, f}
+	if w.copies {
+		opts = append(opts, catalog.CopyWith(copier{s}), catalog.Strategy(struct {
+			tenancy.Strategy
+			tenancy.Provisioner
+		}{s, s}))
+	}
 	c, err := catalog.New(mortal{w.store, f}, append([]catalog.Option{
 		catalog.Lag(0),
-		catalog.Strategy(w.places.of(f)), catalog.Clock(w.clock.Now), catalog.RepairAfter(0), catalog.TTL(10 * time.Second),
+		catalog.Strategy(s), catalog.Clock(w.clock.Now), catalog.RepairAfter(0), catalog.TTL(10 * time.Second),
 		catalog.Seed(func(ctx context.Context, _ catalog.Tenant) error {
 			return f.do(func() error { return w.places.insert(ctx, "seed") })
 		}),

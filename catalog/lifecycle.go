@@ -23,10 +23,12 @@ func (c *Catalog) Create(ctx context.Context, t Tenant) (Tenant, error) {
 }
 
 // Clone makes a new tenant as Create does, with a copy of the rows of another one. It fails with tenancy.ErrUnsupported if
-// the strategy is no tenancy.Cloner, or cannot on this database, and with [ErrTransition] if the source is not active, suspended or in maintenance.
+// the strategy is no tenancy.Cloner, or cannot on this database, and there is no [CopyWith]; with [ErrTransition] if the
+// source is not active, suspended or in maintenance; and with [ErrOccupied] if rows of the new id are there already.
+// Nothing is left then.
 func (c *Catalog) Clone(ctx context.Context, from tenancy.ID, t Tenant) (Tenant, error) {
-	if c.cloner == nil {
-		return Tenant{}, fmt.Errorf("%w: the strategy cannot clone tenants", tenancy.ErrUnsupported)
+	if c.cloner == nil && c.copier == nil {
+		return Tenant{}, errNoCloner
 	}
 	source, err := c.store.Get(ctx, from)
 	if err != nil {
@@ -35,7 +37,11 @@ func (c *Catalog) Clone(ctx context.Context, from tenancy.ID, t Tenant) (Tenant,
 	if !slices.Contains([]State{Active, Suspended, Maintenance}, source.State) {
 		return Tenant{}, &TransitionError{StepClone, source.State}
 	}
-	return c.begin(ctx, t, StepClone, from)
+	t, err = c.begin(ctx, t, StepClone, from)
+	if errors.Is(err, ErrOccupied) {
+		return Tenant{}, errors.Join(ErrOccupied, c.remove(ctx, t)) // or else purging it would take those rows
+	}
+	return t, err
 }
 
 // begin saves a new record and makes what it stands for.
@@ -104,7 +110,7 @@ func (c *Catalog) Undelete(ctx context.Context, id tenancy.ID) (Tenant, error) {
 // has ended ([ErrGrace] otherwise). It also removes a tenant that could not be created, and one of the pool. The record
 // stays, so that nobody who has the id by heart, in a job or a cookie, meets another tenant under it: see
 // [Catalog.Forget]. Where the strategy is no tenancy.Provisioner, the shared one for example, rows are the business of a
-// hook on [StepPurge].
+// hook on [StepPurge], such as archive.PurgeHook.
 func (c *Catalog) Purge(ctx context.Context, id tenancy.ID) (Tenant, error) {
 	return c.step(ctx, id, StepPurge, func(t *Tenant) error {
 		if t.State == Deleting && c.now().Before(t.DeleteAfter) {
@@ -234,8 +240,11 @@ func (c *Catalog) finish(ctx context.Context, t Tenant) (Tenant, error) {
 	if step == StepRelocate { // its end is to stay where it was
 		return c.settle(ctx, t)
 	}
+	if step == stepCopy {
+		step = StepClone
+	}
 	if err := c.work(ctx, &t); err != nil {
-		if step == StepClone && errors.Is(err, tenancy.ErrUnsupported) { // nothing was made
+		if t.Step == StepClone && c.copier == nil && errors.Is(err, tenancy.ErrUnsupported) { // nothing was made
 			return Tenant{}, errors.Join(err, c.remove(ctx, t))
 		}
 		return t, fmt.Errorf("%w: %w", ErrPending, err)
@@ -256,11 +265,8 @@ func (c *Catalog) work(ctx context.Context, t *Tenant) error {
 			}
 		}
 		return c.seed(ctx, t)
-	case StepClone:
-		if c.cloner == nil {
-			return fmt.Errorf("%w: the strategy cannot clone tenants", tenancy.ErrUnsupported)
-		}
-		return c.cloner.Clone(ctx, t.Peer, t.ID)
+	case StepClone, stepCopy:
+		return c.clone(ctx, t)
 	case StepPurge:
 		if c.provisioner != nil {
 			return c.provisioner.Deprovision(ctx, t.ID)

@@ -53,6 +53,8 @@ const (
 
 	// stepRevert takes a tenant back to its old id when its place could not be renamed. Hooks are not asked.
 	stepRevert Step = "revert"
+	// stepCopy is StepClone, once nothing was found in the new tenant: what is in it from now on is a copy.
+	stepCopy Step = "copy"
 )
 
 // Steps returns all steps.
@@ -74,7 +76,7 @@ type transition struct {
 // its work, and then takes it to the state final. Before a tenant is served, and after it is not, comes all the work.
 func transitionOf(s Step) transition {
 	switch s {
-	case StepCreate, StepClone:
+	case StepCreate, StepClone, stepCopy:
 		return transition{during: Creating, final: Active}
 	case StepFill:
 		return transition{during: Creating, final: Ready}

@@ -98,8 +98,8 @@ func (p *pool) current(c *real) {
 	p.mu.Lock()
 	changed := c.place.changed
 	p.mu.Unlock()
-	if c.changed != changed && c.statements != nil {
-		c.statements.Purge()
+	if c.changed != changed {
+		c.kept.purge()
 	}
 	c.changed = changed
 }

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 )
@@ -64,11 +63,10 @@ type real struct {
 	element *list.Element // in pool.used, from the first use to the end
 	idle    bool
 
-	texts      bool                                // its user ran more than plain statements: a transaction may be open
-	begun      bool                                // its user began one as text
-	statements *simplelru.LRU[string, driver.Stmt] // of its user
-	lent       bool                                // one of them is taken out, not closed
-	changed    int                                 // place.changed when they were prepared
+	texts   bool // its user ran more than plain statements: a transaction may be open
+	begun   bool // its user began one as text
+	kept    kept // of its user
+	changed int  // place.changed when they were prepared
 }
 
 func newPool(b Budget, find Finder) *pool {
@@ -366,8 +364,6 @@ func (pl *place) failing(now time.Duration) bool {
 func (p *pool) old(c *real) bool { return p.time-c.born > p.budget.LifeTime }
 
 func (c *real) close() error {
-	if c.statements != nil {
-		c.statements.Purge()
-	}
+	c.kept.purge()
 	return c.Conn.Close()
 }

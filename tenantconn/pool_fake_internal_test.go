@@ -38,7 +38,7 @@ func newFakes() *fakes {
 }
 
 func (f *fakes) find(_ context.Context, r Route) (driver.Connector, error) {
-	return fakeConnector{f, r.Values[0]}, nil
+	return fakeConnector{f, r.Place}, nil
 }
 
 type fakeConnector struct {
@@ -99,7 +99,7 @@ func (c *fakeConn) Close() error {
 	return nil
 }
 
-func at(key string) Route { return Route{Values: []string{key}} }
+func at(key string) Route { return Route{Place: key} }
 
 // clock is the time of a test.
 type clock struct {

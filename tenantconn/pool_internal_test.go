@@ -187,7 +187,7 @@ func TestPoolUnknown(t *testing.T) {
 	t.Parallel()
 	p, f, _ := fakePool(t, Budget{MaxOpen: 1})
 	p.find = func(ctx context.Context, r Route) (driver.Connector, error) {
-		if r.Values[0] == "a" {
+		if r.Place == "a" {
 			return f.find(ctx, r)
 		}
 		return nil, tenancy.ErrUnknownTenant

@@ -16,6 +16,8 @@ type Route struct {
 	Tenant tenancy.ID
 	// Values are those of [Wall.Settings], in their order. They hold neither NUL nor backslash.
 	Values []string
+	// Place is where the call goes, for a wall over a [Pool]; empty for others.
+	Place string
 	// Central holds a call without tenant to its settings, as tenants are: its SQL does not change them. Default false, as
 	// under tenancy.Bypass.
 	Central bool
@@ -32,8 +34,8 @@ type Router func(ctx context.Context) (Route, error)
 type Wall struct {
 	// Router is required.
 	Router Router
-	// Settings names what each route sets, at least one: PostgreSQL's settings ("search_path", "role"), or for MySQL the
-	// word "database".
+	// Settings names what each route sets: PostgreSQL's settings ("search_path", "role"), or for MySQL the word "database".
+	// There is at least one, but none over a [Pool], whose routes have a place instead.
 	Settings []string
 	// Session keeps the settings on the connection, and sends them only when the tenant changes. It saves what PostgreSQL
 	// takes to set them again for one hot tenant. It is wrong behind a pooler that changes the server connection between
@@ -53,7 +55,7 @@ type Wall struct {
 
 	// Where connections are borrowed:
 	pool      *pool
-	place     string           // in the pool; empty: the first of a route's values
+	place     string           // in the pool; empty: the route's
 	connector driver.Connector // to the place; nil: the pool's Finder knows
 }
 
@@ -61,8 +63,10 @@ func (w *Wall) validate() error {
 	switch {
 	case w.Router == nil:
 		return fmt.Errorf("tenantconn: the wall needs a router")
-	case len(w.Settings) == 0:
+	case len(w.Settings) == 0 && w.pool == nil:
 		return fmt.Errorf("tenantconn: the wall needs the names of its settings")
+	case len(w.Settings) > 0 && w.lone, w.lone && (w.Session || w.Pooled):
+		return fmt.Errorf("tenantconn: a wall over a pool of places has no settings, and neither Session nor Pooled")
 	case w.Session && w.Pooled:
 		return fmt.Errorf("tenantconn: Session keeps state on a connection that Pooled shares with strangers; choose one")
 	}
@@ -88,7 +92,7 @@ func (w *Wall) route(ctx context.Context) (Route, error) {
 }
 
 func (r Route) same(o Route) bool {
-	return r.Tenant == o.Tenant && r.wall == o.wall && slices.Equal(r.Values, o.Values)
+	return r.Tenant == o.Tenant && r.wall == o.wall && r.Place == o.Place && slices.Equal(r.Values, o.Values)
 }
 
 // key is the route's place in the pool of its wall.
@@ -96,7 +100,7 @@ func (r Route) key() string {
 	if r.wall != nil && r.wall.place != "" {
 		return r.wall.place
 	}
-	return r.Values[0]
+	return r.Place
 }
 
 // outlived reports whether more becomes possible when the settings of the route end before the statement does: the role
@@ -104,6 +108,9 @@ func (r Route) key() string {
 func (w *Wall) outlived(r Route) bool {
 	if w.Session {
 		return true
+	}
+	if w.lone {
+		return false
 	}
 	i := slices.Index(w.Settings, "role")
 	return i >= 0 && r.Values[i] != "none"

@@ -26,7 +26,7 @@ type Confiner interface {
 type Side struct {
 	// Wall confines the statements of the side. Without Settings the connections are as the dialector makes them.
 	Wall Wall
-	// Pool has the connections, and the first of a route's values names the place. Nil: they lead to the database that
+	// Pool has the connections, to the route's place. Nil: they lead to the database that
 	// GORM was opened with.
 	Pool *Pool
 }
@@ -37,9 +37,8 @@ type Choice struct {
 	Side int
 	// Gate is entered before the call and left when database/sql takes the connection back. Nil: none.
 	Gate *Gate
-	// Place is the tenant's in the side's Pool (see [PlaceKey]), in a slice of its own that nobody changes. Nil: the one that
-	// the side's Router names. Without a Pool it says nothing.
-	Place []string
+	// Place is the tenant's in the side's Pool (see [PlaceKey]). Empty: the one that the side's Router names. Without a Pool it says nothing.
+	Place string
 }
 
 // Chooser turns the context of a driver call into the side that confines it. What is asked of a [Router] is asked of it, too.
@@ -86,7 +85,7 @@ func (s Side) wall(db *gorm.DB, old *sql.DB, home *Pool, index int) (*Wall, erro
 	}
 	if s.Pool != nil {
 		w.pool, w.lone = s.Pool.pool, true
-		return &w, nil
+		return &w, w.validate()
 	}
 	w.pool, w.place = home.pool, "side "+strconv.Itoa(index)
 	connect, err := sessions(db, old, &w)
@@ -127,8 +126,8 @@ func openSides(d driver.Driver, pools []*Pool, walls []*Wall, choose Chooser) (*
 		}
 		w := walls[chosen.Side]
 		r, err := w.route(ctx)
-		if err == nil && chosen.Place != nil && r.Tenant != "" && w.place == "" {
-			r.Values = chosen.Place
+		if err == nil && chosen.Place != "" && r.Tenant != "" && w.place == "" {
+			r.Place = chosen.Place
 		}
 		return r, chosen.Gate, err
 	}

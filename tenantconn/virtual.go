@@ -6,14 +6,12 @@ import (
 	"database/sql/driver"
 	"errors"
 	"strings"
-
-	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// Finder looks a place up: it returns what connects to the place that is the first of a route's values. It is called when
-// there is no idle connection to the place, from many goroutines and before anything of the budget is taken for it, so it
-// may use the *sql.DB itself. Its error, for example tenancy.ErrUnknownTenant, ends the statement and is not remembered;
-// that of the connector is, for Budget.BackOff.
+// Finder looks a place up: it returns what connects to a route's place. It is called when there is no idle connection to the
+// place, from many goroutines and before anything of the budget is taken for it, so it may use the *sql.DB itself. Its error,
+// for example tenancy.ErrUnknownTenant, ends the statement and is not remembered; that of the connector is, for
+// Budget.BackOff.
 type Finder func(ctx context.Context, r Route) (driver.Connector, error)
 
 // Pool is one [Budget] of connections to many places. It is safe for concurrent use.
@@ -38,13 +36,10 @@ func NewPool(budget Budget, find Finder) (*Pool, error) {
 //
 // It fails when the wall is incomplete, and with [ErrClosed]; it does not connect.
 func (p *Pool) Open(d driver.Driver, wall Wall) (*sql.DB, error) {
+	wall.lone, wall.pool = true, p.pool
 	if err := wall.validate(); err != nil {
 		return nil, err
 	}
-	if wall.Session || wall.Pooled {
-		return nil, errors.New("tenantconn: Session and Pooled are for settings, and places have none")
-	}
-	wall.lone, wall.pool = true, p.pool
 	if err := p.pool.enter(); err != nil {
 		return nil, err
 	}
@@ -156,17 +151,6 @@ func (s *virtualSession) inTransaction() bool {
 
 func (s *virtualSession) lazy() bool { return true }
 
-// mostStatements is how many prepared statements a real connection keeps from one user to the next.
-const mostStatements = 128
-
-// loan is a prepared statement of a real connection that one stmt uses: two never share one, because rows may be open on it.
-type loan struct {
-	real   *real
-	stmt   driver.Stmt
-	key    string // under which the connection keeps it
-	failed bool
-}
-
 // prepare takes a statement that the real connection has kept, or prepares one.
 func (s *virtualSession) prepare(ctx context.Context, c driver.Conn, st *stmt, r Route) (driver.Stmt, error) {
 	on, key := s.now.real, st.query
@@ -180,63 +164,32 @@ func (s *virtualSession) prepare(ctx context.Context, c driver.Conn, st *stmt, r
 		}
 	}
 	s.now.pool.current(on)
-	var prepared driver.Stmt
-	if on.statements != nil {
-		if kept, ok := on.statements.Peek(key); ok {
-			prepared = kept
-			on.lend(key)
-		}
-	}
-	if prepared == nil {
+	l := loan{real: on, key: key, kept: on.kept.lend(key)}
+	if l.kept != nil {
+		l.stmt = l.kept.stmt
+	} else {
 		var err error
-		if prepared, err = prepareOn(ctx, c, st.query); err != nil {
+		if l.stmt, err = prepareOn(ctx, c, st.query); err != nil {
 			return nil, err
 		}
 	}
 	if len(st.loans) == 0 {
 		s.users = append(s.users, st)
 	}
-	st.loans = append(st.loans, loan{real: on, stmt: prepared, key: key})
+	st.loans = append(st.loans, l)
 	s.loan = &st.loans[len(st.loans)-1]
-	return prepared, nil
-}
-
-// lend takes a kept statement out without closing it.
-func (c *real) lend(query string) {
-	c.lent = true
-	c.statements.Remove(query)
-	c.lent = false
-}
-
-// keep takes a statement back. Whoever comes back second is closed.
-func (c *real) keep(query string, s driver.Stmt) error {
-	if c.statements == nil {
-		// The size is not 0, which is the only error.
-		c.statements, _ = simplelru.NewLRU(mostStatements, func(_ string, old driver.Stmt) {
-			if !c.lent {
-				_ = old.Close()
-			}
-		})
-	}
-	if c.statements.Contains(query) {
-		return s.Close()
-	}
-	c.statements.Add(query, s)
-	return nil
+	return l.stmt, nil
 }
 
 func (s *virtualSession) unprepare(st *stmt) error {
-	var errs []error
-	for _, l := range st.loans {
-		if l.failed {
-			errs = append(errs, l.stmt.Close())
-			continue
-		}
-		errs = append(errs, l.real.keep(l.key, l.stmt))
+	var err error
+	for i := range st.loans {
+		l := &st.loans[i]
+		err = errors.Join(err, l.real.kept.back(l))
 	}
 	clear(st.loans)
 	st.loans = st.loans[:0]
-	return errors.Join(errs...)
+	return err
 }
 
 // ping asks the place of the tenant, or the central one when the context names none.
@@ -272,9 +225,9 @@ func (s *virtualSession) valid() bool {
 }
 
 func (s *virtualSession) close() error {
-	var errs []error
+	var err error
 	for _, st := range s.users {
-		errs = append(errs, s.unprepare(st))
+		err = errors.Join(err, s.unprepare(st))
 	}
 	for _, l := range s.leases {
 		l.pool.release(l.real, l.stale)
@@ -282,5 +235,5 @@ func (s *virtualSession) close() error {
 	clear(s.leases)
 	clear(s.users)
 	s.leases, s.users, s.now, s.loan = s.leases[:0], s.users[:0], nil, nil
-	return errors.Join(errs...)
+	return err
 }

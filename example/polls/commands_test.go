@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -90,7 +91,7 @@ func (p program) create(tenant string) {
 	p.Helper()
 	args := []string{"tenants", "create", tenant}
 	if p.strategy == hosting.Hybrid {
-		args = append(args, "--strategy", map[string]string{"potter": hosting.Database}[tenant]+map[string]string{"thor": hosting.Shared}[tenant])
+		args = append(args, "--strategy", map[string]string{"potter": hosting.Database, "thor": hosting.Shared, "loki": hosting.Database}[tenant])
 	}
 	p.does("is made and served", args...)
 }
@@ -125,6 +126,9 @@ func TestCommands(t *testing.T) {
 			p.Errorf("the shell shows %q", out)
 		}
 		p.does("nothing is wrong", "doctor")
+		if p.tenant == "" {
+			p.exports("thor", "potter")
+		}
 		p.does("is suspended", "tenants", "suspend", "thor")
 		if p.tenant == "" {
 			p.failsWith("a long password\n", 1, "suspended", create...)
@@ -143,4 +147,17 @@ func TestEachFromEnvironment(t *testing.T) {
 	if !strings.Contains(out, "potter | jane is a superuser of potter") {
 		t.Error(out)
 	}
+}
+
+// exports moves one tenant's rows into an empty one, which then signs the same user in, and into no other.
+func (p program) exports(from, other string) {
+	p.Helper()
+	file := filepath.Join(p.TempDir(), from+".zip")
+	p.does("", "tenants", "export", from, file)
+	p.fails(1, "", "tenants", "import", other, file) // has rows already
+	p.create("loki")
+	p.does("", "tenants", "import", "loki", file)
+	p.failsWith("a long password\n", 1, "exists already", "run", "--tenant", "loki", "--", "createsuperuser", "--username", "shabda")
+	p.doesWith("a long password\n", "is a superuser", "run", "--tenant", "loki", "--", "createsuperuser", "--username", "sif")
+	p.doesWith("a long password\n", "is a superuser", "run", "--tenant", from, "--", "createsuperuser", "--username", "sif")
 }

@@ -111,7 +111,7 @@ func TestRunRefuses(t *testing.T) {
 		{"unknown flag", []string{"--port", "1"}, 2, "--port"},
 		{"argument", []string{"thor"}, 2, "unknown command"},
 		{"taken address", []string{"--addr", taken.Addr().String()}, 1, "in use"},
-		{"no directory", []string{"--data", filepath.Join(t.TempDir(), "none")}, 1, "open the database"},
+		{"no directory", []string{"--data", filepath.Join(t.TempDir(), "none", "data")}, 1, "open the database"},
 		{"no tables", []string{"--data", t.TempDir()}, 1, "run polls migrate up"},
 		{"unknown strategy", []string{"--strategy", "sharded"}, 1, "there is no strategy"},
 		{"schemas in SQLite", []string{"--strategy", "schema"}, 1, "SQLite has no schemas"},

@@ -34,7 +34,7 @@ func (s *site) operates() {
 func TestOperator(t *testing.T) {
 	everywhere(t, func(_ *testing.T, s *site) {
 		s.operates()
-		s.page(bare, root, "/operator/").want(200).shows("thor", "potter", "active", "at head", "2 users, 3 polls, 1 votes", "2 users, 2 polls, 0 votes", "Sign out root")
+		s.page(bare, root, "/operator/").want(200).shows("thor", "potter", "active", "at head", "2 users, 3 polls, 1 vote", "2 users, 2 polls, 0 votes", "Sign out root")
 		place := s.Strategy()
 		if place == hosting.Hybrid {
 			place = hosting.Shared

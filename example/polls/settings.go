@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/gorm-tenancy/tenancy/archive"
 	"github.com/gorm-tenancy/tenancy/example/polls/hosting"
 	"github.com/gorm-tenancy/tenancy/tenantcli"
 )
@@ -92,6 +94,14 @@ func (s *settings) environment(ctx context.Context, log *slog.Logger) (*tenantcl
 	}
 	return &tenantcli.Environment{
 		DB: service.DB, Catalog: service.Catalog, Migrations: service.Migrations, CentralMigrations: service.Central,
+		Export: func(ctx context.Context, w io.Writer) error {
+			_, err := archive.Export(ctx, service.DB, w)
+			return err
+		},
+		Import: func(ctx context.Context, r io.Reader) error {
+			_, err := archive.Import(ctx, service.DB, r)
+			return err
+		},
 		Close: service.Close,
 	}, nil
 }

@@ -89,6 +89,8 @@ func forbidden(name, path string) string {
 		return "strategies do not know each other"
 	case in(name, "/migrate") && in(path, module) && path != module:
 		return "migrate knows the contract, not who keeps it"
+	case in(name, "/retrofit") && in(path, module) && path != module && path != module+"/migrate":
+		return "the stages know the contract, not who keeps it"
 	case in(name, "/httpmw") && in(path, gin):
 		return "httpmw is plain net/http"
 	case in(name, "/catalog") && in(path, module) && path != module && !in(path, module+"/catalog") && !in(path, module+"/internal"):
@@ -97,6 +99,8 @@ func forbidden(name, path string) string {
 		return "only programs have a command line"
 	case in(name, "/tenantcli") && (in(path, module+"/strategies") || in(path, module+"/httpmw") || in(path, module+"/ginmw")):
 		return "the commands take what the application made"
+	case in(name, "/archive") && in(path, module) && path != module && path != module+"/catalog":
+		return "an archive is the same under every strategy"
 	case in(path, module+"/example") && !in(name, "/example"):
 		return "examples are for applications"
 	}
@@ -128,6 +132,8 @@ func TestForbidden(t *testing.T) {
 		{"/strategies/shared", module + "/strategies/shared/inner", false},
 		{"/migrate", module, false},
 		{"/migrate", module + "/strategies/schema", true},
+		{"/retrofit", module + "/migrate", false},
+		{"/retrofit", module + "/strategies/shared", true},
 		{"/httpmw", module, false},
 		{"/httpmw", gin + "/binding", true},
 		{"/ginmw", gin, false},
@@ -137,6 +143,8 @@ func TestForbidden(t *testing.T) {
 		{"/catalog", module + "/httpmw", true},
 		{"/catalog", module + "/strategies/schema", true},
 		{"/catalog/storetest", module + "/catalog", false},
+		{"/archive", module + "/catalog", false},
+		{"/archive", module + "/strategies/schema", true},
 		{"/bench", module + "/example/polls", true},
 		{"/example/polls", module + "/ginmw", false},
 		{"/example/polls", module + "/tenantcli", false},

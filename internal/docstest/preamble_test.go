@@ -15,7 +15,9 @@ var wrapper = docstest.Wrapper{
 		"hybrid":   module + "/strategies/hybrid",
 		"catalog":  module + "/catalog",
 		"migrate":  module + "/migrate",
+		"archive":  module + "/archive",
 		"doctor":   module + "/doctor",
+		"retrofit": module + "/retrofit",
 		"httpmw":   module + "/httpmw",
 		"ginmw":    module + "/ginmw",
 
@@ -64,7 +66,8 @@ var wrapper = docstest.Wrapper{
 	Preambles: map[string]string{
 		"": `
 			var ctx context.Context
-			var db *gorm.DB
+			var db, other *gorm.DB
+			var file *os.File
 			var dsn, adminDSN string
 			var key []byte
 			var err error
@@ -82,6 +85,8 @@ var wrapper = docstest.Wrapper{
 			var runner *migrate.Runner
 			var mixed *hybrid.Strategy
 			var job http.Header
+			var plugin *tenancy.Plugin
+			var rf *retrofit.Retrofit
 
 			type Poll struct {
 				ID       uint

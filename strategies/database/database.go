@@ -178,7 +178,7 @@ func (s *Strategy) Confine(db *gorm.DB, besideShared bool) (tenantconn.Side, err
 	if s.db == nil {
 		s.db = db
 	}
-	wall := tenantconn.Wall{Settings: []string{"place"}, Router: router(central, s.allow)}
+	wall := tenantconn.Wall{Router: router(central, s.allow)}
 	return tenantconn.Side{Wall: wall, Pool: s.pool}, nil
 }
 
@@ -196,7 +196,7 @@ func (s *Strategy) accept(kind string) error {
 
 // router asks the context what it may reach. Whoever acts for no tenant reaches the central database, also under Bypass.
 func router(central string, allow func(tenancy.ID) error) tenantconn.Router {
-	apart := tenantconn.Route{Values: []string{central}}
+	apart := tenantconn.Route{Place: central}
 	return func(ctx context.Context) (tenantconn.Route, error) {
 		reach, id, err := tenancy.ReachOf(ctx)
 		if err != nil {
@@ -214,7 +214,7 @@ func router(central string, allow func(tenancy.ID) error) tenantconn.Router {
 		if at, ok := ctx.Value(siteKey{}).(*site); ok {
 			place = at.place
 		}
-		return tenantconn.Route{Tenant: id, Values: []string{place}}, nil
+		return tenantconn.Route{Tenant: id, Place: place}, nil
 	}
 }
 
@@ -230,14 +230,14 @@ type siteKey struct{}
 func (s *Strategy) find(ctx context.Context, r tenantconn.Route) (driver.Connector, error) {
 	if r.Tenant == "" {
 		s.mu.Lock()
-		central := s.centrals[r.Values[0]]
+		central := s.centrals[r.Place]
 		s.mu.Unlock()
 		return central, nil
 	}
 	if at, ok := ctx.Value(siteKey{}).(*site); ok {
 		return at.connector, nil
 	}
-	if _, place, several := strings.Cut(r.Values[0], "@"); several {
+	if _, place, several := strings.Cut(r.Place, "@"); several {
 		ctx = tenantconn.WithPlace(ctx, place)
 	}
 	d, err := s.open(tenancy.Central(ctx), r.Tenant)

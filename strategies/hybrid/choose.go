@@ -57,7 +57,7 @@ func (s *Strategy) named(member string) (int, error) {
 func (s *Strategy) sit(member int, place string, id tenancy.ID, gate *tenantconn.Gate) *seat {
 	at := &seat{s.members[member].name, place, tenantconn.Choice{Side: member, Gate: gate}}
 	if place != "" {
-		at.choice.Place = []string{tenantconn.PlaceKey(id, place)}
+		at.choice.Place = tenantconn.PlaceKey(id, place)
 	}
 	return at
 }
@@ -95,9 +95,6 @@ type atKey struct{}
 
 // at returns a context that acts at a member. It enters no gate.
 func (s *Strategy) at(ctx context.Context, member int, key string) context.Context {
-	at := &seat{member: s.members[member].name, choice: tenantconn.Choice{Side: member}}
-	if key != "" {
-		at.choice.Place = []string{key}
-	}
+	at := &seat{member: s.members[member].name, choice: tenantconn.Choice{Side: member, Place: key}}
 	return context.WithValue(ctx, atKey{}, at)
 }
