@@ -51,25 +51,34 @@ func browser(t *testing.T) context.Context {
 }
 
 var (
-	announced = regexp.MustCompile(`http://(\w+)\.localhost:\d+$`)
-	adminOf   = regexp.MustCompile(`http://(\w+)\.localhost:\d+/admin/ as (\w+) with the password (\w+)$`)
+	announced  = regexp.MustCompile(`http://(\w+)\.localhost:\d+$`)
+	operatorOf = regexp.MustCompile(`(http://localhost:\d+)/operator/ as (\w+) with the password (\w+)$`)
+	adminOf    = regexp.MustCompile(`http://(\w+)\.localhost:\d+/admin/ as (\w+) with the password (\w+)$`)
 )
 
 // running is the example as its tenants' visitors see it: by tenant, its address, and the name and password of its superuser.
 type running struct {
 	sites  map[string]string
 	admins map[string][2]string
+	// bare is the address that no tenant has, and operator the name and password of who operates there.
+	bare     string
+	operator [2]string
 }
 
-// startExample builds the example and runs it. What it returns is what the program prints.
-func startExample(t *testing.T) running {
+func buildExample(t *testing.T) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "polls")
 	build := exec.CommandContext(t.Context(), "go", "build", "-C", "..", "-o", program, "./example/polls")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	run := exec.CommandContext(t.Context(), program, "--addr", "127.0.0.1:0")
+	return program
+}
+
+// startExample runs the example with the arguments. What it returns is what the program prints.
+func startExample(t *testing.T, program string, args ...string) running {
+	t.Helper()
+	run := exec.CommandContext(t.Context(), program, append(args, "--addr", "127.0.0.1:0")...)
 	run.Cancel = func() error { return run.Process.Signal(os.Interrupt) }
 	run.Stderr = t.Output()
 	stdout, err := run.StdoutPipe()
@@ -83,10 +92,13 @@ func startExample(t *testing.T) running {
 		_ = run.Process.Signal(os.Interrupt)
 		_ = run.Wait()
 	})
-	r := running{map[string]string{}, map[string][2]string{}}
+	r := running{sites: map[string]string{}, admins: map[string][2]string{}}
 	for lines := bufio.NewScanner(stdout); lines.Scan() && !strings.HasPrefix(lines.Text(), "try "); {
 		if found := announced.FindStringSubmatch(lines.Text()); found != nil {
 			r.sites[found[1]] = found[0]
+		}
+		if found := operatorOf.FindStringSubmatch(lines.Text()); found != nil {
+			r.bare, r.operator = found[1], [2]string{found[2], found[3]}
 		}
 		if found := adminOf.FindStringSubmatch(lines.Text()); found != nil {
 			r.admins[found[1]] = [2]string{found[2], found[3]}
@@ -165,7 +177,7 @@ func steal(ctx context.Context, t *testing.T, from, to string) {
 func TestBrowser(t *testing.T) {
 	t.Parallel()
 	ctx := browser(t)
-	example := startExample(t)
+	example := startExample(t, buildExample(t))
 	thor, potter := example.sites["thor"], example.sites["potter"]
 
 	wantShown(t, text(ctx, t, "front", chromedp.Navigate(strings.Replace(thor, "thor.", "", 1))), "Thor's hall", "Potter's common room")

@@ -28,6 +28,7 @@ need pgbouncer pgbouncer
 need mariadbd mariadb-server
 need redis-server redis-server
 need nats-server nats-server
+need nginx nginx-light
 
 [ ${#missing[@]} -eq 0 ] && exit 0
 echo "installing: ${missing[*]}"

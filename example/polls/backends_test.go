@@ -21,6 +21,8 @@ type store struct {
 	*hosting.Service
 	raw func(tenant string) (db *sql.DB, table string) // where a tenant's tables are; table is put in front of their names
 	all bool                                           // the tables there hold one tenant's rows
+	// central is the database of the central tables, past everything.
+	central *sql.DB
 }
 
 // backends are the places the application runs in. Its code is the same in all of them.
@@ -72,6 +74,7 @@ func rawDB(t *testing.T, driver, dsn string) *sql.DB {
 	t.Helper()
 	db, err := sql.Open(driver, dsn)
 	must(t, err)
+	db.SetMaxIdleConns(0) // a file that somebody has open is not removed
 	t.Cleanup(func() { _ = db.Close() })
 	return db
 }
@@ -83,20 +86,23 @@ func one(db *sql.DB) func(string) (*sql.DB, string) {
 
 func sharedSQLite(t *testing.T) store {
 	dir := t.TempDir()
-	return store{Service: opened(t, hosting.Options{Data: dir}, false), raw: one(rawDB(t, "sqlite3", filepath.Join(dir, "polls.db")+pragmas))}
+	raw := rawDB(t, "sqlite3", filepath.Join(dir, "polls.db")+pragmas)
+	return store{Service: opened(t, hosting.Options{Data: dir}, false), raw: one(raw), central: raw}
 }
 
 func sharedPostgres(t *testing.T) store {
 	server := servers.Postgres(t)
 	name := server.Database(t)
 	service := opened(t, hosting.Options{DSN: server.DSN(servers.App, name), RowLevelSecurity: true}, true)
-	return store{Service: service, raw: one(rawDB(t, "pgx", server.DSN(servers.Superuser, name)))}
+	raw := rawDB(t, "pgx", server.DSN(servers.Superuser, name))
+	return store{Service: service, raw: one(raw), central: raw}
 }
 
 func sharedMariaDB(t *testing.T) store {
 	server := servers.MariaDB(t)
 	dsn := server.DSN(servers.App, server.Database(t))
-	return store{Service: opened(t, hosting.Options{DSN: dsn}, true), raw: one(rawDB(t, "mysql", dsn))}
+	raw := rawDB(t, "mysql", dsn)
+	return store{Service: opened(t, hosting.Options{DSN: dsn}, true), raw: one(raw), central: raw}
 }
 
 func schemaPostgres(t *testing.T) store {
@@ -104,12 +110,14 @@ func schemaPostgres(t *testing.T) store {
 	name := server.Database(t)
 	service := opened(t, hosting.Options{Strategy: hosting.Schema, DSN: server.DSN(servers.App, name)}, true)
 	raw := rawDB(t, "pgx", server.DSN(servers.Superuser, name))
-	return store{Service: service, all: true, raw: func(tenant string) (*sql.DB, string) { return raw, "tenant_" + tenant + "." }}
+	return store{Service: service, all: true, central: raw, raw: func(tenant string) (*sql.DB, string) { return raw, "tenant_" + tenant + "." }}
 }
 
 func databaseSQLite(t *testing.T) store {
 	dir := t.TempDir()
-	return store{Service: opened(t, hosting.Options{Strategy: hosting.Database, Data: dir}, false), all: true, raw: filesIn(t, dir)}
+	service := opened(t, hosting.Options{Strategy: hosting.Database, Data: dir}, false)
+	central := rawDB(t, "sqlite3", filepath.Join(dir, "polls.db")+pragmas)
+	return store{Service: service, all: true, central: central, raw: filesIn(t, dir)}
 }
 
 // filesIn is where each tenant has a file.
@@ -124,7 +132,8 @@ func hybridSQLite(t *testing.T) store {
 	dir := t.TempDir()
 	files := filesIn(t, dir)
 	central := rawDB(t, "sqlite3", filepath.Join(dir, "polls.db")+pragmas)
-	return store{Service: opened(t, hosting.Options{Strategy: hosting.Hybrid, Data: dir}, false), raw: func(tenant string) (*sql.DB, string) {
+	service := opened(t, hosting.Options{Strategy: hosting.Hybrid, Data: dir}, false)
+	return store{Service: service, central: central, raw: func(tenant string) (*sql.DB, string) {
 		if tenant == "potter" {
 			return files(tenant)
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gorm-tenancy/tenancy/example/polls/containers"
 	"github.com/gorm-tenancy/tenancy/tenantcli"
 )
 
@@ -27,9 +28,12 @@ func newRoot(s settings) *cobra.Command {
 		Use: "polls", Short: "Polls for many tenants", SilenceUsage: true, TraverseChildren: true, Args: cobra.NoArgs,
 	}
 	s.flags(root.PersistentFlags())
-	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) { s.adopt(cmd) }
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		s.adopt(cmd)
+		return s.read()
+	}
 	serving(root, &s)
-	root.AddCommand(newServe(&s), newHealthcheck(), newCreateSuperuser(&s), newOperators(&s))
+	root.AddCommand(newServe(&s), newHealthcheck(), newCreateSuperuser(&s), newOperators(&s), containers.Command(s.tenants))
 	root.AddCommand(tenantcli.Commands(tenantcli.App{
 		Open: func(ctx context.Context) (*tenantcli.Environment, error) {
 			return s.environment(ctx, slog.New(slog.NewTextHandler(root.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn})))

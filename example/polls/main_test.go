@@ -23,12 +23,12 @@ import (
 var adminLine = regexp.MustCompile(`http://(\w+)\.localhost:(\d+)/admin/ as shabda with the password (\w+)$`)
 
 // run runs the program with nothing from the environment.
-func run(ctx context.Context, stdout, stderr io.Writer, args ...string) int {
+func run(ctx context.Context, stdin string, stdout, stderr io.Writer, args ...string) int {
 	root := newRoot(settings{})
 	root.SetArgs(append([]string{}, args...))
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.SetIn(strings.NewReader(""))
+	root.SetIn(strings.NewReader(stdin))
 	return tenantcli.Execute(ctx, root)
 }
 
@@ -42,7 +42,7 @@ func TestRun(t *testing.T) {
 	var stderr bytes.Buffer
 	code := make(chan int, 1)
 	go func() {
-		code <- run(ctx, w, &stderr, "--addr", "127.0.0.1:0")
+		code <- run(ctx, "", w, &stderr, "--addr", "127.0.0.1:0")
 		_ = w.Close()
 	}()
 	var said []string
@@ -111,7 +111,7 @@ func TestRunRefuses(t *testing.T) {
 		{"unknown flag", []string{"--port", "1"}, 2, "--port"},
 		{"argument", []string{"thor"}, 2, "unknown command"},
 		{"taken address", []string{"--addr", taken.Addr().String()}, 1, "in use"},
-		{"no directory", []string{"--data", filepath.Join(t.TempDir(), "none")}, 1, "open the database"},
+		{"no directory", []string{"--data", filepath.Join(t.TempDir(), "none", "data")}, 1, "open the database"},
 		{"no tables", []string{"--data", t.TempDir()}, 1, "run polls migrate up"},
 		{"unknown strategy", []string{"--strategy", "sharded"}, 1, "there is no strategy"},
 		{"schemas in SQLite", []string{"--strategy", "schema"}, 1, "SQLite has no schemas"},
@@ -131,7 +131,7 @@ func TestRunRefuses(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			var stdout, stderr bytes.Buffer
-			if got := run(t.Context(), &stdout, &stderr, tc.args...); got != tc.want {
+			if got := run(t.Context(), "", &stdout, &stderr, tc.args...); got != tc.want {
 				t.Errorf("code %d, want %d", got, tc.want)
 			}
 			if !strings.Contains(stderr.String(), tc.text) || stdout.Len() > 0 || strings.Contains(stderr.String(), "hidden") {

@@ -34,6 +34,7 @@ type site struct {
 	store
 	handler http.Handler
 	pages   *operator.Site
+	from    string            // the address that requests come from; empty is any
 	tokens  map[string]string // by user@host
 	cookies map[string]string
 }
@@ -96,6 +97,9 @@ type answer struct {
 func (s *site) send(host, method, path, body string, header ...string) answer {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Host = host
+	if s.from != "" {
+		r.RemoteAddr = s.from
+	}
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}

@@ -36,6 +36,8 @@ var known = []struct {
 
 // reader is somebody who types the commands of one document, one after the other.
 type reader struct {
+	dir        string // where the commands are typed
+	program    string // the example, once it is built
 	documented string // address at which the document expects the example
 	actual     string // address at which it listens
 }
@@ -136,18 +138,19 @@ var (
 // start builds the example and runs it as the command says, but on a free port. It stops when the test ends.
 func (r *reader) start(t *testing.T, b docstest.Block, c docstest.Command) {
 	t.Helper()
+	polls := r.build(t, b, c)
+	if len(c.Words) > 3 && !strings.HasPrefix(c.Words[3], "-") && c.Words[3] != "serve" {
+		r.command(t, b, c)
+		return
+	}
 	if r.actual != "" {
 		return // in another terminal
-	}
-	polls := filepath.Join(t.TempDir(), "polls")
-	if out, err := command(t, "go", "build", "-buildvcs=false", "-o", polls, c.Words[2]); err != nil {
-		t.Fatalf("%s:%d: %v\n%s", b.File, c.Line, err, out)
 	}
 	r.documented = documented(t, polls, c.Words[3:])
 
 	ctx, cancel := context.WithCancel(t.Context())
 	server := exec.CommandContext(ctx, polls, append(slices.Clone(c.Words[3:]), "--addr", "127.0.0.1:0")...)
-	server.Dir = t.TempDir()
+	server.Dir = r.dir
 	server.Cancel = func() error { return server.Process.Signal(os.Interrupt) }
 	server.WaitDelay = 10 * time.Second
 	var stderr bytes.Buffer
@@ -173,6 +176,29 @@ func (r *reader) start(t *testing.T, b docstest.Block, c docstest.Command) {
 	}
 	if r.actual == "" {
 		t.Fatalf("%s:%d: the example did not say where it listens", b.File, c.Line)
+	}
+}
+
+// build builds the example once, and makes the directory in which the commands are typed.
+func (r *reader) build(t *testing.T, b docstest.Block, c docstest.Command) string {
+	t.Helper()
+	if r.program != "" {
+		return r.program
+	}
+	r.dir, r.program = t.TempDir(), filepath.Join(t.TempDir(), "polls")
+	if out, err := command(t, "go", "build", "-buildvcs=false", "-o", r.program, c.Words[2]); err != nil {
+		t.Fatalf("%s:%d: %v\n%s", b.File, c.Line, err, out)
+	}
+	return r.program
+}
+
+// command runs a command of the example that ends by itself.
+func (r *reader) command(t *testing.T, b docstest.Block, c docstest.Command) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), r.program, c.Words[3:]...)
+	cmd.Dir = r.dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%s:%d: %s: %v\n%s", b.File, c.Line, c, err, out)
 	}
 }
 

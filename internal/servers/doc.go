@@ -1,4 +1,4 @@
-// Package servers starts throw-away PostgreSQL, PgBouncer, MariaDB, Redis and NATS servers for tests.
+// Package servers starts throw-away PostgreSQL, PgBouncer, MariaDB, Redis, NATS and nginx servers for tests.
 //
 //	s := servers.Postgres(t)             // one server for the whole test binary, started by the first who asks
 //	name := s.Database(t)                // an empty database, dropped after t

@@ -1,7 +1,10 @@
 package hosting
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 
 	mysqldriver "github.com/go-sql-driver/mysql"
 	"gorm.io/driver/mysql"
@@ -15,8 +18,13 @@ import (
 // transaction takes the write lock when it begins.
 const pragmas = "?_foreign_keys=on&_journal_mode=WAL&_busy_timeout=10000&_txlock=immediate"
 
-// openDB opens the database without the plugin. The caller closes it.
+// openDB opens the database without the plugin, in a directory that it makes where it is missing. The caller closes it.
 func (t *target) openDB() (*gorm.DB, error) {
+	if t.Data != "" {
+		if err := os.Mkdir(t.Data, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, fmt.Errorf("open the database: %w", err)
+		}
+	}
 	dialector, err := t.dialector()
 	if err != nil {
 		return nil, err

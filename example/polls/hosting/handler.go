@@ -26,6 +26,7 @@ func (s *Service) Handler(o polls.Options, pages *operator.Site) (http.Handler, 
 	if err != nil {
 		return nil, err
 	}
+	gin.SetMode(gin.ReleaseMode)
 	front := http.NotFoundHandler()
 	if pages != nil {
 		if front, err = pages.Handler(); err != nil {
@@ -37,9 +38,8 @@ func (s *Service) Handler(o polls.Options, pages *operator.Site) (http.Handler, 
 	if err != nil {
 		return nil, err
 	}
-	gin.SetMode(gin.ReleaseMode)
 	e := gin.New()
-	if err := e.SetTrustedProxies(nil); err != nil {
+	if err := e.SetTrustedProxies(s.target.TrustedProxies); err != nil {
 		return nil, err
 	}
 	e.Use(

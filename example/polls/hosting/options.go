@@ -40,6 +40,8 @@ type Options struct {
 	Secret string
 	// BaseDomains are the hosts whose subdomains are tenants. The default is localhost and polls.local.
 	BaseDomains []string
+	// TrustedProxies are the addresses and networks whose X-Forwarded-For is believed. The default is none.
+	TrustedProxies []string
 	// Logger is told of failures that visitors are not. The default is slog.Default().
 	Logger *slog.Logger
 }

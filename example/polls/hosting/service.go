@@ -8,6 +8,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/gorm-tenancy/tenancy"
+	"github.com/gorm-tenancy/tenancy/archive"
 	"github.com/gorm-tenancy/tenancy/catalog"
 	"github.com/gorm-tenancy/tenancy/example/polls/operator"
 	"github.com/gorm-tenancy/tenancy/example/polls/polls"
@@ -31,7 +32,7 @@ type Service struct {
 
 func centralModels() []any { return append(catalog.Models(), operator.Models()...) }
 
-// Open opens the database and makes nothing in it. It fails with [ErrOptions] for options that do not go together. ctx is
+// Open opens the database and makes nothing in it; see [Service.Prepare]. It fails with [ErrOptions] for options that do not go together. ctx is
 // for the opening only.
 func Open(ctx context.Context, o Options) (*Service, error) {
 	t, err := settle(o)
@@ -100,15 +101,8 @@ func (s *Service) catalogOptions(strategy tenancy.Strategy) []catalog.Option {
 // erasing removes the rows of a purged tenant where its place is a part of tables that others have, too.
 func erasing(db *gorm.DB) catalog.Hook {
 	return catalog.Hook{Steps: []catalog.Step{catalog.StepPurge}, After: func(ctx context.Context, e catalog.Event) error {
-		models := polls.Models()
-		return db.WithContext(tenancy.WithTenant(ctx, e.Tenant.ID)).Transaction(func(tx *gorm.DB) error {
-			for i := len(models) - 1; i >= 0; i-- {
-				if err := tx.Where("1 = 1").Delete(models[i]).Error; err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+		_, err := archive.Erase(tenancy.WithTenant(ctx, e.Tenant.ID), db)
+		return err
 	}}
 }
 

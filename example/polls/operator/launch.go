@@ -56,6 +56,9 @@ func found(ctx context.Context, db *gorm.DB, id tenancy.ID, key string) error {
 	return central.Model(&Launch{}).Where("id = ?", key).Update("password_hash", "").Error
 }
 
+// What is left of a launch is forgotten after a day.
+const keepLaunches = 24 * time.Hour
+
 // Between two looks for launches that another process has left, and for steps that hang.
 const lookEvery = 15 * time.Second
 
@@ -79,10 +82,14 @@ func (s *Site) Run(ctx context.Context) {
 	}
 }
 
-// work makes the tenants of all launches that are open.
+// work makes the tenants of all launches that are open, and forgets old ones.
 func (s *Site) work(ctx context.Context) error {
+	db := s.DB.WithContext(ctx)
+	if err := db.Where("open = ? AND created_at < ?", false, time.Now().Add(-keepLaunches)).Delete(&Launch{}).Error; err != nil {
+		return err
+	}
 	var open []Launch
-	if err := s.DB.WithContext(ctx).Where("open = ?", true).Order("created_at").Limit(100).Find(&open).Error; err != nil {
+	if err := db.Where("open = ?", true).Order("created_at").Limit(100).Find(&open).Error; err != nil {
 		return err
 	}
 	var group errgroup.Group

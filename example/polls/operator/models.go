@@ -22,6 +22,7 @@ func Models() []any { return []any{&Operator{}, &Session{}, &Launch{}} }
 
 // Operator may look after all tenants.
 type Operator struct {
+	// ID is given by the database.
 	ID uint
 	// Name is unique, and in lower case.
 	Name string `gorm:"size:100;not null;uniqueIndex"`
@@ -57,10 +58,12 @@ type Launch struct {
 	Name string `gorm:"size:100;not null"`
 	// Plan is the name of one of the plans; empty where there are none.
 	Plan string `gorm:"size:20;not null"`
-	// Username, FoldedName and Email are those of the first user.
-	Username   string `gorm:"size:150;not null"`
+	// Username is that of the first user.
+	Username string `gorm:"size:150;not null"`
+	// FoldedName is the same without regard to case.
 	FoldedName string `gorm:"size:150;not null"`
-	Email      string `gorm:"size:254;not null"`
+	// Email is that of the first user, or empty.
+	Email string `gorm:"size:254;not null"`
 	// PasswordHash is that of the first user, and empty as soon as the tenant has it.
 	PasswordHash string `gorm:"size:60;not null"`
 	// Open is true until the tenant is served or cannot be.

@@ -42,9 +42,9 @@ type Options struct {
 	SecureCookies bool
 	// PasswordCost is bcrypt's, for first users. The default is bcrypt.DefaultCost.
 	PasswordCost int
-	// Pace and Burst bound how often a network may launch a tenant or try a password. The default is one a minute, and ten
-	// at once.
-	Pace  rate.Limit
+	// Pace is how often a network may launch a tenant, or try a password, in the long run. The default is once a minute.
+	Pace rate.Limit
+	// Burst is how often it may at once. The default is ten times.
 	Burst int
 	// Logger is told of failures that visitors are not. The default is slog.Default().
 	Logger *slog.Logger

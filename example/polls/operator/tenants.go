@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -122,13 +123,21 @@ func (s *Site) tables(ctx context.Context, id tenancy.ID) (string, error) {
 // size counts the tenant's rows, as the tenant.
 func (s *Site) size(ctx context.Context, id tenancy.ID) (string, error) {
 	db := s.DB.WithContext(tenancy.WithTenant(ctx, id))
-	var counts [3]int64
-	for i, model := range []any{&polls.User{}, &polls.Poll{}, &polls.Vote{}} {
-		if err := db.Model(model).Count(&counts[i]).Error; err != nil {
+	var counts []string
+	for _, kind := range []struct {
+		model     any
+		one, many string
+	}{{&polls.User{}, "user", "users"}, {&polls.Poll{}, "poll", "polls"}, {&polls.Vote{}, "vote", "votes"}} {
+		var n int64
+		if err := db.Model(kind.model).Count(&n).Error; err != nil {
 			return "?", err
 		}
+		if n == 1 {
+			kind.many = kind.one
+		}
+		counts = append(counts, fmt.Sprintf("%d %s", n, kind.many))
 	}
-	return fmt.Sprintf("%d users, %d polls, %d votes", counts[0], counts[1], counts[2]), nil
+	return strings.Join(counts, ", "), nil
 }
 
 // named returns the tenant that the address names. What is no id names nothing.
