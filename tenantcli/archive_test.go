@@ -179,7 +179,7 @@ func TestCloneEverywhere(t *testing.T) {
 			w.build()
 			args := "tenants clone acme initech"
 			if kind == "hybrid" {
-				args += " --strategy database"
+				args += " --in database"
 			}
 			w.script([]typed{
 				{args: args, want: result{out: "initech is made, with a copy of acme, and served\n"}},

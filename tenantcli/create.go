@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -13,30 +14,34 @@ import (
 
 // newcomer is what the flags say of a new tenant.
 type newcomer struct {
-	name, strategy, place string
-	domains, metadata     []string
-	dry                   bool
+	name, in          string
+	domains, metadata []string
+	dry               bool
 }
 
 func (n *newcomer) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&n.name, "name", "", "its name for people")
 	cmd.Flags().StringArrayVar(&n.domains, "domain", nil, "a domain of its own; repeat it for several, the primary one first")
-	placeFlags(cmd, &n.strategy, &n.place)
+	placeFlag(cmd, &n.in)
 	cmd.Flags().StringArrayVar(&n.metadata, "metadata", nil, "key=value, where a value may be JSON; repeat it for several")
 	dryFlag(cmd, &n.dry)
 }
 
-func placeFlags(cmd *cobra.Command, strategy, place *string) {
-	cmd.Flags().StringVar(strategy, "strategy", "", "the strategy that the catalog keeps for it")
-	cmd.Flags().StringVar(place, "place", "", "the place that the catalog keeps for it")
+// placeFlag is not named after the strategy: an application may have a flag of that name, which says what it runs with.
+func placeFlag(cmd *cobra.Command, in *string) {
+	cmd.Flags().StringVar(in, "in", "", "the strategy and, where it needs one, the place that its record names: STRATEGY[/PLACE]")
 }
+
+// placed sets what STRATEGY[/PLACE] names.
+func placed(t *catalog.Tenant, in string) { t.Strategy, t.Place, _ = strings.Cut(in, "/") }
 
 func (n *newcomer) tenant(arg string) (catalog.Tenant, error) {
 	id, err := parseID(arg)
 	if err != nil {
 		return catalog.Tenant{}, err
 	}
-	t := catalog.Tenant{ID: id, Name: n.name, Domains: n.domains, Strategy: n.strategy, Place: n.place, State: catalog.Creating}
+	t := catalog.Tenant{ID: id, Name: n.name, Domains: n.domains, State: catalog.Creating}
+	placed(&t, n.in)
 	if t.Metadata, err = metadata(n.metadata); err != nil {
 		return t, err
 	}
@@ -154,7 +159,7 @@ func (a *mounted) rename() *cobra.Command {
 // pool is the command "tenants pool fill".
 func (a *mounted) pool() *cobra.Command {
 	cmd := &cobra.Command{Use: "pool", Short: "Make tenants in advance", Args: group, RunE: help}
-	var kind catalog.Tenant
+	var in string
 	var dry bool
 	fill := &cobra.Command{
 		Use: "fill N", Short: "Make tenants until N of them wait for a sign-up", Args: exactly("a number"),
@@ -163,10 +168,12 @@ func (a *mounted) pool() *cobra.Command {
 			if _, err := fmt.Sscanf(args[0]+"\n", "%d\n", &n); err != nil || n < 0 {
 				return usagef("%q is no number of tenants", args[0])
 			}
+			var kind catalog.Tenant
+			placed(&kind, in)
 			return c.fill(ctx, n, kind, dry)
 		}),
 	}
-	placeFlags(fill, &kind.Strategy, &kind.Place)
+	placeFlag(fill, &in)
 	dryFlag(fill, &dry)
 	cmd.AddCommand(fill)
 	return cmd

@@ -91,7 +91,7 @@ func (p program) create(tenant string) {
 	p.Helper()
 	args := []string{"tenants", "create", tenant}
 	if p.strategy == hosting.Hybrid {
-		args = append(args, "--strategy", map[string]string{"potter": hosting.Database, "thor": hosting.Shared, "loki": hosting.Database}[tenant])
+		args = append(args, "--in", map[string]string{"potter": hosting.Database, "thor": hosting.Shared, "loki": hosting.Database}[tenant])
 	}
 	p.does("is made and served", args...)
 }

@@ -17,7 +17,7 @@ import (
 )
 
 // settings are what all commands share. They come from flags, and otherwise from the environment: commands that act on a
-// tenant have flags --strategy, --tenant and --domain of their own, which are about that tenant.
+// tenant have flags --tenant and --domain of their own, which are about that tenant.
 type settings struct {
 	hosting.Options
 	dsnFile string

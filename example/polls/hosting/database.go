@@ -7,6 +7,7 @@ import (
 	"os"
 
 	mysqldriver "github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5/pgconn"
 	"gorm.io/driver/mysql"
 	"gorm.io/driver/postgres"
 	"gorm.io/driver/sqlite"
@@ -46,6 +47,16 @@ func (t *target) openDB() (*gorm.DB, error) {
 		pool.SetMaxOpenConns(20)
 	}
 	return db, nil
+}
+
+// deadlocked reports that the database ended a transaction for another one's sake: MySQL's error 1213, PostgreSQL's
+// serialization_failure and deadlock_detected.
+func deadlocked(err error) bool {
+	if my := new(mysqldriver.MySQLError); errors.As(err, &my) {
+		return my.Number == 1213
+	}
+	pg := new(pgconn.PgError)
+	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
 }
 
 func (t *target) dialector() (gorm.Dialector, error) {

@@ -33,7 +33,7 @@ func (s *Service) Handler(o polls.Options, pages *operator.Site) (http.Handler, 
 			return nil, err
 		}
 	}
-	o.Logger = s.target.Logger
+	o.Logger, o.Again = s.target.Logger, deadlocked
 	app, err := polls.New(s.DB, o)
 	if err != nil {
 		return nil, err

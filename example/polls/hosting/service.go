@@ -88,22 +88,14 @@ func (s *Service) catalogOptions(strategy tenancy.Strategy) []catalog.Option {
 	if s.target.Strategy == Pinned {
 		return nil
 	}
-	hooks := []catalog.Hook{catalog.Baselining(s.Migrations), operator.Founding(s.DB)}
-	switch s.target.Strategy {
-	case Shared:
-		hooks = append(hooks, erasing(s.DB))
-	case Hybrid:
+	hooks := []catalog.Hook{catalog.Baselining(s.Migrations), operator.Founding(s.DB), archive.PurgeHook(s.DB)}
+	if s.target.Strategy == Hybrid {
 		hooks = append(hooks, placed())
 	}
-	return []catalog.Option{catalog.Strategy(strategy), catalog.BaseDomains(s.target.BaseDomains...), catalog.Hooks(hooks...)}
-}
-
-// erasing removes the rows of a purged tenant where its place is a part of tables that others have, too.
-func erasing(db *gorm.DB) catalog.Hook {
-	return catalog.Hook{Steps: []catalog.Step{catalog.StepPurge}, After: func(ctx context.Context, e catalog.Event) error {
-		_, err := archive.Erase(tenancy.WithTenant(ctx, e.Tenant.ID), db)
-		return err
-	}}
+	return []catalog.Option{
+		catalog.Strategy(strategy), catalog.CopyWith(archive.Copier(s.DB)),
+		catalog.BaseDomains(s.target.BaseDomains...), catalog.Hooks(hooks...),
+	}
 }
 
 // placed refuses a new tenant of which nobody said where its rows go.

@@ -23,6 +23,9 @@ type Options struct {
 	SecureCookies bool
 	// PasswordCost is bcrypt's. The default is bcrypt.DefaultCost.
 	PasswordCost int
+	// Again reports whether an error means that the database gave a write up in favour of another one, and nothing of it was
+	// kept: it is tried again then, a few times. The default is that none does.
+	Again func(error) bool
 }
 
 // App is the application. It is immutable and safe for concurrent use.
@@ -30,6 +33,7 @@ type App struct {
 	db        *gorm.DB
 	log       *slog.Logger
 	secure    bool
+	again     func(error) bool
 	accounts  accounts
 	templates *template.Template
 	sections  []section
@@ -47,6 +51,9 @@ func New(db *gorm.DB, o Options) (*App, error) {
 	if o.PasswordCost == 0 {
 		o.PasswordCost = bcrypt.DefaultCost
 	}
+	if o.Again == nil {
+		o.Again = func(error) bool { return false }
+	}
 	templates, err := template.ParseFS(files, "templates/*.html")
 	if err != nil {
 		return nil, err
@@ -56,7 +63,7 @@ func New(db *gorm.DB, o Options) (*App, error) {
 		return nil, err
 	}
 	return &App{
-		db: db, log: o.Logger, secure: o.SecureCookies, accounts: people, templates: templates,
+		db: db, log: o.Logger, secure: o.SecureCookies, again: o.Again, accounts: people, templates: templates,
 		sections: []section{adminPolls(), adminChoices(), adminVotes(), adminUsers(people)},
 	}, nil
 }

@@ -72,22 +72,28 @@ func (a *App) remove(ctx context.Context, user *User, id int64) error {
 
 // addChoice stores one more choice of a poll that the user has made.
 func (a *App) addChoice(ctx context.Context, user *User, pollID int64, text string) (Choice, error) {
-	choice := Choice{PollID: pollID, ChoiceText: text, Votes: []Vote{}}
+	choice := Choice{}
 	if _, err := a.own(ctx, user, pollID, "You can not create choice for this poll."); err != nil {
 		return choice, err
 	}
-	return choice, missing(a.db.WithContext(ctx).Omit(clause.Associations).Create(&choice).Error)
+	return choice, missing(a.retried(func() error {
+		choice = Choice{PollID: pollID, ChoiceText: text, Votes: []Vote{}}
+		return a.db.WithContext(ctx).Omit(clause.Associations).Create(&choice).Error
+	}))
 }
 
 // vote stores the user's vote. The tables' keys are the judges of a second vote and of a poll that goes away meanwhile: no
 // check before the insert could be as sure. That the choice is one of the poll's never changes.
 func (a *App) vote(ctx context.Context, user *User, pollID, choiceID int64) (Vote, error) {
 	db := a.db.WithContext(ctx)
-	vote := Vote{PollID: pollID, ChoiceID: choiceID, VotedByID: user.ID}
+	vote := Vote{}
 	if err := db.Where("id = ? AND poll_id = ?", choiceID, pollID).Take(&Choice{}).Error; err != nil {
 		return vote, err
 	}
-	err := db.Omit(clause.Associations).Create(&vote).Error
+	err := a.retried(func() error {
+		vote = Vote{PollID: pollID, ChoiceID: choiceID, VotedByID: user.ID}
+		return db.Omit(clause.Associations).Create(&vote).Error
+	})
 	if errors.Is(err, gorm.ErrDuplicatedKey) {
 		return vote, badRequest("You have voted in this poll already.")
 	}
@@ -102,6 +108,18 @@ func (a *App) voted(ctx context.Context, user *User, pollID int64) (choiceID int
 		choiceID = votes[0].ChoiceID
 	}
 	return choiceID, err
+}
+
+// attempts is how often a write is tried that the database gives up for another one.
+const attempts = 5
+
+// retried makes a write, again where the database gave it up: two of them may each have a lock that the other waits for.
+func (a *App) retried(write func() error) error {
+	err := write()
+	for n := 1; n < attempts && err != nil && a.again(err); n++ {
+		err = write()
+	}
+	return err
 }
 
 // missing says that what a foreign key points at is not there.
