@@ -220,4 +220,17 @@ func refuse(db *gorm.DB, op, table string, err error) {
 	db.Statement.SQL.WriteString("SELECT ")
 	db.Statement.Vars = nil
 	db.Statement.AddVar(db.Statement, &poison{err: err}) // in the dialect's form: what PostgreSQL cannot parse hides the refusal
+	db.Statement.ConnPool = preparedOn(db.Statement.ConnPool)
+}
+
+// preparedOn is the pool that GORM prepares on. Where preparing fails, its Row() has neither rows nor an error, and Scan panics; a
+// connection that is confined fails there already.
+func preparedOn(pool gorm.ConnPool) gorm.ConnPool {
+	switch p := pool.(type) {
+	case *gorm.PreparedStmtDB:
+		return p.ConnPool
+	case *gorm.PreparedStmtTX:
+		return p.Tx
+	}
+	return pool
 }

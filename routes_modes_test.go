@@ -30,6 +30,9 @@ func TestRoutesInModes(t *testing.T) {
 				if d, ok := b.differs[group.name+"/"+r.name]; ok {
 					r.differs = map[string]difference{b.name: d}
 				}
+				if r.differs[b.name].why == apart["sqlite-hybrid"].why { // where the default transaction is what refuses
+					mode = routeModes[0]
+				}
 				t.Run(group.name+"/"+r.name+"/"+mode.name, func(t *testing.T) { r.on(b).test(t, b, mode.config) })
 			}
 		}

@@ -28,7 +28,7 @@ var walls = []walled{
 	{guard{"a borrowed statement is of the connection", "tenantconn/virtual.go", "l.real == on && l.key == key", "l.key == key"}, "./strategies/database", "TestPreparedByAnother|TestTwoOpen"},
 	{guard{"text does not change settings", "tenantconn/conn.go", "	return r, r.wall.screen(text)\n", "	return r, nil\n"}, shared, "TestModes/exec"},
 	{guard{"settings outlive no statement", "tenantconn/conn.go", "if r.wall.outlived(r) && outlives(text) {", "if false {"}, "./tenantconn", "TestEndsAsText"},
-	{guard{"a shut gate lets nobody in", "tenantconn/gate.go", "	if g.shut > 0 {\n\t\treturn errShut\n\t}\n\tg.inside++", "	g.inside++"}, hybrid, moves},
+	{guard{"a shut gate lets nobody in", "tenantconn/gate.go", "	if g.shut > 0 {\n\t\treturn errShut\n\t}\n\tg.inside++", "	g.inside++"}, "./tenantconn", "TestShutGate"},
 	{guard{"nothing is committed where a tenant was", "tenantconn/conn.go", "if err := t.conn.still(t.ctx); err != nil {", "if err := error(nil); err != nil {"}, hybrid, moves},
 	// The strategies.
 	{guard{"pinned serves one tenant", "strategies/pinned/pinned.go", "if id != s.tenant {", "if false {"}, suite, "TestStrategies/pinned_over_shared_on_SQLite"},
