@@ -37,6 +37,9 @@ func (a *mounted) over(names *[]string, do func(ctx context.Context, c *call, id
 	})
 }
 
+// unlisted says that the first steps have to be made before the others can be known.
+const unlisted = "the tenants are not known before the central steps are made: %v"
+
 type pendingSteps struct {
 	Tenant string   `json:"tenant"`
 	Canary int      `json:"canary,omitempty"`
@@ -48,6 +51,7 @@ type planned struct {
 	Total   int            `json:"total"`
 	AtHead  int            `json:"atHead"`
 	Central []string       `json:"central,omitempty"`
+	Unknown string         `json:"unknown,omitempty"` // why the tenants are not known before the central steps
 	Tenants []pendingSteps `json:"tenants"`
 }
 
@@ -77,7 +81,11 @@ func (a *mounted) plan() *cobra.Command {
 				}
 				rows = append(rows, []string{t.Tenant, lacks})
 			}
-			c.note("%d tenants: %d at head, %d behind", doc.Total, doc.AtHead, len(doc.Tenants))
+			if doc.Unknown != "" {
+				c.note(unlisted, doc.Unknown)
+			} else {
+				c.note("%d tenants: %d at head, %d behind", doc.Total, doc.AtHead, len(doc.Tenants))
+			}
 			if len(rows) == 1 {
 				return nil
 			}
@@ -102,11 +110,16 @@ func (c *call) plan(ctx context.Context, ids []tenancy.ID) (planned, error) {
 			doc.Central = steps(t.Steps)
 		}
 	}
+	doc.Tenants = []pendingSteps{}
 	p, err := c.env.Migrations.Plan(ctx, ids...)
-	if err != nil {
+	switch {
+	case err != nil && len(doc.Central) > 0 && len(ids) == 0: // the first steps make the table that lists them
+		doc.Unknown = err.Error()
+		return doc, nil
+	case err != nil:
 		return doc, err
 	}
-	doc.Total, doc.AtHead, doc.Tenants = p.Total, p.AtHead, []pendingSteps{}
+	doc.Total, doc.AtHead = p.Total, p.AtHead
 	for _, t := range p.Tenants {
 		lacks := pendingSteps{Tenant: string(t.Tenant), Canary: t.Canary, Steps: steps(t.Steps)}
 		if t.Err != nil {

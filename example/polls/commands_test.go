@@ -100,6 +100,10 @@ func (p program) create(tenant string) {
 // shell, and nothing for whom it is not meant.
 func TestCommands(t *testing.T) {
 	inPrograms(t, func(p program) {
+		if p.tenant == "" {
+			p.does("central", "migrate", "plan")
+			p.does("CREATE TABLE", "migrate", "up", "--dry-run")
+		}
 		p.does("", "migrate", "up")
 		create := []string{"run", "--tenant", "thor", "--", "createsuperuser", "--username", "shabda"}
 		if p.tenant == "" {
