@@ -9,7 +9,7 @@ trap 'rm -f "$log"' EXIT
 modules=$(scripts/modules.sh)
 for module in $modules; do
 	status=0
-	"${GO:-go}" test -C "$module" -race -shuffle=on -v ./... 2>&1 | tee "$log" |
+	"${GO:-go}" test -C "$module" -race -shuffle=on -timeout 18m -v ./... 2>&1 | tee "$log" |
 		{ grep --line-buffered -E '^(ok|FAIL|\?)[[:space:]]|routes:' || true; } || status=$?
 	if [ $status -ne 0 ]; then
 		echo "what failed in $module:" >&2
