@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -105,7 +106,7 @@ func openOrFail(b *testing.B, d gorm.Dialector, config *gorm.Config) *gorm.DB {
 func (s site) routed(b *testing.B, tenants int, config *gorm.Config, models ...any) (*gorm.DB, *routing.Strategy) {
 	b.Helper()
 	strategy := routing.New(s.places.Open, routing.WithProvisioner(s.places), routing.Budget(tenantconn.Budget{
-		MaxOpen: 2*tenants + 4, MaxPerPlace: tenants + 4,
+		MaxOpen: tenants + 4, MaxPerPlace: tenants + 4,
 	}))
 	db := openOrFail(b, s.central, config)
 	err := db.Use(tenancy.New(strategy, tenancy.OwnedModels(models...), tenancy.Logger(slog.New(slog.DiscardHandler))))
@@ -131,20 +132,12 @@ func warm(b *testing.B, s site, tenants int, prepared bool) {
 	db, strategy := s.routed(b, tenants, quiet(prepared), &Note{})
 	plain, contexts := make([]*gorm.DB, tenants), make([]context.Context, tenants)
 	for n := range tenants {
-		contexts[n] = tenancy.WithTenant(context.Background(), tenancy.ID(fmt.Sprint("t", n)))
+		id := tenancy.ID(fmt.Sprint("t", n))
+		contexts[n] = tenancy.WithTenant(context.Background(), id)
 		// The plain side has databases of its own: a write through one connection empties the page caches of all others.
 		aside := tenancy.ID(fmt.Sprint("p", n))
-		for _, id := range []tenancy.ID{tenancy.ID(fmt.Sprint("t", n)), aside} {
-			if err := strategy.Provision(context.Background(), id); err != nil {
-				b.Fatal(err)
-			}
-			notes := make([]Note, 100)
-			for i := range notes {
-				notes[i] = Note{Name: "n", Votes: i}
-			}
-			if err := db.WithContext(tenancy.WithTenant(context.Background(), id)).Create(&notes).Error; err != nil {
-				b.Fatal(err)
-			}
+		if err := errors.Join(strategy.Provision(context.Background(), id), strategy.Provision(context.Background(), aside)); err != nil {
+			b.Fatal(err)
 		}
 		dialector, err := s.places.Open(context.Background(), aside)
 		if err != nil {
@@ -153,6 +146,15 @@ func warm(b *testing.B, s site, tenants int, prepared bool) {
 		plain[n] = openOrFail(b, dialector, quiet(prepared))
 		pool, _ := plain[n].DB()
 		pool.SetMaxOpenConns(1)
+		for _, at := range []*gorm.DB{db, plain[n]} {
+			notes := make([]Note, 100)
+			for i := range notes {
+				notes[i] = Note{Name: "n", Votes: i}
+			}
+			if err := at.WithContext(contexts[n]).Create(&notes).Error; err != nil {
+				b.Fatal(err)
+			}
+		}
 	}
 	for _, op := range noteOperations {
 		for n := range tenants { // everything is connected and prepared
