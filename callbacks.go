@@ -223,8 +223,8 @@ func refuse(db *gorm.DB, op, table string, err error) {
 	db.Statement.ConnPool = preparedOn(db.Statement.ConnPool)
 }
 
-// preparedOn is the pool that GORM prepares on. Where preparing fails, its Row() has neither rows nor an error, and Scan panics; a
-// connection that is confined fails there already.
+// preparedOn is the pool that GORM prepares on. Where preparing fails, its Row() has neither rows nor an error, and Scan
+// panics; a connection that is confined fails there already.
 func preparedOn(pool gorm.ConnPool) gorm.ConnPool {
 	switch p := pool.(type) {
 	case *gorm.PreparedStmtDB:

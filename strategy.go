@@ -8,8 +8,8 @@ import (
 
 // Route says where a tenant's statements run and what confines them there.
 type Route struct {
-	// Shared reports that the tenant's rows share tables with other tenants' rows, so that every statement needs the
-	// tenant predicate.
+	// Shared reports that the tenant's rows share tables with other tenants' rows, so that every statement needs the tenant
+	// predicate.
 	Shared bool
 	// Confined reports that the database itself holds every statement of the tenant inside it, raw SQL included: by
 	// search_path, by another database, by row-level security. Raw SQL then runs unjudged.
@@ -21,9 +21,9 @@ type Isolation struct {
 	// Siloed reports that tenants never share a table: owned models need no tenant column, only to be declared with
 	// [OwnedModels].
 	Siloed bool
-	// Mixed reports that some tenants share tables and others have tables of their own, which [Route.Shared] tells. All have the
-	// tenant column and the predicate. Statements
-	// under [Bypass] reach the shared tables only, and those for several tenants (see [ForTenants]) only tenants in them.
+	// Mixed reports that some tenants share tables and others have tables of their own, which [Route.Shared] tells. All have
+	// the tenant column and the predicate. Statements under [Bypass] reach the shared tables only, and those for several
+	// tenants (see [ForTenants]) only tenants in them.
 	Mixed bool
 	// Connections reports that the strategy confines connections, which refuse a context that says for whom it is not. The
 	// plugin then runs statements on central tables, which need no tenant, under [Central].
@@ -47,19 +47,19 @@ type Isolator interface {
 type Strategy interface {
 	// Name is a short lower-case word for logs: "shared", "schema", "database".
 	Name() string
-	// Attach prepares db. The plugin calls it once for every *gorm.DB it is used on, and again for the same one when
-	// another plugin (dbresolver) initialises it again: it must bear that. An error makes db.Use fail.
+	// Attach prepares db. The plugin calls it once for every *gorm.DB it is used on, and again for the same one when another
+	// plugin (dbresolver) initialises it again: it must bear that. An error makes db.Use fail.
 	Attach(db *gorm.DB) error
-	// Route returns the tenant's route. The plugin calls it for every statement from many goroutines: it must be safe
-	// for concurrent use and do no I/O when warm. It returns [ErrUnknownTenant] or [ErrTenantSuspended] for a tenant
-	// that must not be served.
+	// Route returns the tenant's route. The plugin calls it for every statement from many goroutines: it must be safe for
+	// concurrent use and do no I/O when warm. It returns [ErrUnknownTenant] or [ErrTenantSuspended] for a tenant that must
+	// not be served.
 	Route(ctx context.Context, id ID) (Route, error)
 }
 
-// Verifier is an optional power of a [Strategy]: a check of the database at start-up. The plugin calls it for every
-// *gorm.DB it is used on, after Attach and after reading the declared models (see [Plugin.OwnedTables]), and package doctor
-// whenever it is asked. An error makes db.Use fail; it names the table or the role that is wrong and the call that mends it,
-// best in a [Defect] for each.
+// Verifier is an optional power of a [Strategy]: a check of the database at start-up. The plugin calls it for every *gorm.DB
+// it is used on, after Attach and after reading the declared models (see [Plugin.OwnedTables]), and package doctor whenever
+// it is asked. An error makes db.Use fail; it names the table or the role that is wrong and the call that mends it, best in
+// a [Defect] for each.
 type Verifier interface {
 	Verify(db *gorm.DB, p *Plugin) error
 }
@@ -79,11 +79,11 @@ type Provisioner interface {
 	Deprovision(ctx context.Context, id ID) error
 }
 
-// Renamer is an optional power of a [Provisioner]: it gives a tenant's place to another id, which is faster than making
-// and filling a new one. Nothing in the place changes.
+// Renamer is an optional power of a [Provisioner]: it gives a tenant's place to another id, which is faster than making and
+// filling a new one. Nothing in the place changes.
 type Renamer interface {
-	// Rename makes the place of from that of to. It is idempotent: where to has a place of its own and from has none, it
-	// did its work before. It refuses a place that Provision did not make, and never overwrites one.
+	// Rename makes the place of from that of to. It is idempotent: where to has a place of its own and from has none, it did
+	// its work before. It refuses a place that Provision did not make, and never overwrites one.
 	Rename(ctx context.Context, from, to ID) error
 }
 

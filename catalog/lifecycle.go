@@ -127,9 +127,10 @@ func (c *Catalog) PurgeNow(ctx context.Context, id tenancy.ID) (Tenant, error) {
 
 // Forget removes the record of a purged tenant, so that its id can be used again. First it removes the place once more, in
 // case somebody finished making it after the purge, or, where the strategy is no tenancy.Provisioner, has each [Hook].Clear
-// remove rows from shared tables; an error leaves the record. It fails with [ErrTransition] for other tenants, and with tenancy.ErrUnsupported if the strategy is no
-// tenancy.Provisioner and no hook has Clear: rows may be left that the next tenant of the id would have. Programs that still
-// act for the old tenant, jobs for example, must have ended: in shared tables nothing else stops them from writing.
+// remove rows from shared tables; an error leaves the record. It fails with [ErrTransition] for other tenants, and with
+// tenancy.ErrUnsupported if the strategy is no tenancy.Provisioner and no hook has Clear: rows may be left that the next
+// tenant of the id would have. Programs that still act for the old tenant, jobs for example, must have ended: in shared
+// tables nothing else stops them from writing.
 func (c *Catalog) Forget(ctx context.Context, id tenancy.ID) error {
 	if c.provisioner == nil && !slices.ContainsFunc(c.hooks, func(h Hook) bool { return h.Clear != nil }) {
 		return fmt.Errorf("%w: nobody can say that no row of the tenant is left; see Hook.Clear", tenancy.ErrUnsupported)

@@ -41,10 +41,10 @@ func (c *Catalog) FillAt(ctx context.Context, n int, strategy, place string) (ma
 	return made, nil
 }
 
-// Claim is [Catalog.Create] from the pool, which takes milliseconds: a ready-made tenant of t's Strategy and
-// Place gets t's Name, Domains and Metadata. Without an ID in t it keeps the one it has, which is random, and is found by its domains. With an ID it is
-// renamed, if the strategy is a tenancy.Renamer that can. If the pool is empty, or renaming is not supported, the tenant is
-// created. Hooks are told [StepClaim], or StepCreate. It fails as Create does.
+// Claim is [Catalog.Create] from the pool, which takes milliseconds: a ready-made tenant of t's Strategy and Place gets t's
+// Name, Domains and Metadata. Without an ID in t it keeps the one it has, which is random, and is found by its domains. With
+// an ID it is renamed, if the strategy is a tenancy.Renamer that can. If the pool is empty, or renaming is not supported,
+// the tenant is created. Hooks are told [StepClaim], or StepCreate. It fails as Create does.
 func (c *Catalog) Claim(ctx context.Context, t Tenant) (Tenant, error) {
 	wanted := fresh(t)
 	if wanted.ID == "" || c.renamer != nil {

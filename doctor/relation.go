@@ -38,7 +38,8 @@ type foreignKey struct {
 	references []string // empty names for those of the primary key
 }
 
-// columnQueries, indexQueries and foreignQueries are asked with the table's name, which is quoted for PostgreSQL, and for MySQL its database and its name.
+// columnQueries, indexQueries and foreignQueries are asked with the table's name, which is quoted for PostgreSQL, and for
+// MySQL its database and its name.
 var columnQueries, indexQueries, foreignQueries = map[string]string{
 	"postgres": `SELECT a.attname, CASE WHEN a.atttypid IN ('varchar'::regtype, 'bpchar'::regtype) AND a.atttypmod > 4 THEN a.atttypmod - 4 ELSE 0 END
 FROM pg_catalog.pg_attribute a WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`,

@@ -42,8 +42,8 @@ func (r *Runner) admit(ctx context.Context, id tenancy.ID) error {
 }
 
 // Inherit says of a tenant, whose place is a copy of another one's, that it has the steps which that one has, or the shared
-// tables where that one's rows are, and then runs those it lacks, as [Runner.Admit] does. A source with a step that is half done is [ErrHalfDone]. It may be called
-// again. The error is a *[StepError].
+// tables where that one's rows are, and then runs those it lacks, as [Runner.Admit] does. A source with a step that is half
+// done is [ErrHalfDone]. It may be called again. The error is a *[StepError].
 func (r *Runner) Inherit(ctx context.Context, from, id tenancy.ID) error {
 	if r.keyOf(ctx, id) == SharedTables { // whose steps are those of all who share them
 		return r.Admit(ctx, id)

@@ -133,7 +133,8 @@ func (l ledger) missing(ctx context.Context, table any) bool {
 	return !l.in(ctx).Migrator().HasTable(table) && l.in(ctx).Exec("SELECT 1").Error == nil
 }
 
-// prepare makes the tables where they are missing. Another runner may be making them, and win: then they are there at the next attempt.
+// prepare makes the tables where they are missing. Another runner may be making them, and win: then they are there at the
+// next attempt.
 func (l ledger) prepare(ctx context.Context) error {
 	if l.in(ctx).Migrator().HasTable(&mark{}) { // the last
 		return nil

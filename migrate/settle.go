@@ -14,8 +14,8 @@ import (
 )
 
 // Baseline says of tenants that they have all steps, and runs none. Call it for a tenant whose place was just made with all
-// tables (strategies' Provision does), and when a fleet that was migrated by other means begins to use this package. Of a tenant that shares tables while others do not
-// it says nothing: those have [SharedTables].
+// tables (strategies' Provision does), and when a fleet that was migrated by other means begins to use this package. Of a
+// tenant that shares tables while others do not it says nothing: those have [SharedTables].
 func (r *Runner) Baseline(ctx context.Context, ids ...tenancy.ID) error {
 	for _, id := range ids {
 		if r.keyOf(ctx, id) != id {

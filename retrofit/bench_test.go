@@ -7,7 +7,8 @@ import (
 	"github.com/gorm-tenancy/tenancy/retrofit"
 )
 
-// BenchmarkStages takes 100,000 polls and as many choices through all stages: go test ./retrofit -run - -bench Stages -benchtime 1x
+// BenchmarkStages takes 100,000 polls and as many choices through all stages: go test ./retrofit -run - -bench Stages
+// -benchtime 1x
 func BenchmarkStages(b *testing.B) {
 	for _, kind := range []string{"sqlite", "postgres", "mysql"} {
 		b.Run(kind, func(b *testing.B) {

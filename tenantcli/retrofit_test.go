@@ -47,7 +47,10 @@ func TestRetrofit(t *testing.T) {
 				return nil, errors.New("there is no plugin yet")
 			},
 			Retrofit: func(context.Context) (*retrofit.Retrofit, error) {
-				return newRetrofit(db), broken
+				if broken != nil {
+					return nil, broken
+				}
+				return newRetrofit(db)
 			},
 		})...)
 		return cmd
@@ -89,10 +92,6 @@ func TestRetrofit(t *testing.T) {
 	}
 }
 
-func newRetrofit(db *gorm.DB) *retrofit.Retrofit {
-	r, err := retrofit.New(db, tenancy.New(shared.New(), tenancy.OwnedModels(&Article{})), retrofit.Legacy("acme"))
-	if err != nil {
-		panic(err)
-	}
-	return r
+func newRetrofit(db *gorm.DB) (*retrofit.Retrofit, error) {
+	return retrofit.New(db, tenancy.New(shared.New(), tenancy.OwnedModels(&Article{})), retrofit.Legacy("acme"))
 }

@@ -15,8 +15,8 @@ import (
 // Confiner is a strategy that can stand beside others on the connections of one gorm.DB, which strategies/hybrid makes.
 type Confiner interface {
 	tenancy.Strategy
-	// Confine prepares db as Attach does, but leaves its connections alone, and says what confines the strategy's tenants
-	// on them. It is called instead of Attach, once for every *gorm.DB. besideShared reports that owned tables stand in the
+	// Confine prepares db as Attach does, but leaves its connections alone, and says what confines the strategy's tenants on
+	// them. It is called instead of Attach, once for every *gorm.DB. besideShared reports that owned tables stand in the
 	// database that GORM was opened with, with the rows of tenants of another strategy: Verify then accepts those that no
 	// tenant of this strategy can reach.
 	Confine(db *gorm.DB, besideShared bool) (Side, error)
@@ -26,8 +26,7 @@ type Confiner interface {
 type Side struct {
 	// Wall confines the statements of the side. Without Settings the connections are as the dialector makes them.
 	Wall Wall
-	// Pool has the connections, to the route's place. Nil: they lead to the database that
-	// GORM was opened with.
+	// Pool has the connections, to the route's place. Nil: they lead to the database that GORM was opened with.
 	Pool *Pool
 }
 
@@ -37,11 +36,13 @@ type Choice struct {
 	Side int
 	// Gate is entered before the call and left when database/sql takes the connection back. Nil: none.
 	Gate *Gate
-	// Place is the tenant's in the side's Pool (see [PlaceKey]). Empty: the one that the side's Router names. Without a Pool it says nothing.
+	// Place is the tenant's in the side's Pool (see [PlaceKey]). Empty: the one that the side's Router names. Without a Pool
+	// it says nothing.
 	Place string
 }
 
-// Chooser turns the context of a driver call into the side that confines it. What is asked of a [Router] is asked of it, too.
+// Chooser turns the context of a driver call into the side that confines it. What is asked of a [Router] is asked of it,
+// too.
 type Chooser func(ctx context.Context) (Choice, error)
 
 // AttachSides replaces db's connections by virtual ones (see [Pool.Open]): each statement is confined by the side that

@@ -25,7 +25,7 @@ func NewPool(budget Budget, find Finder) (*Pool, error) {
 	return &Pool{newPool(budget, find)}, nil
 }
 
-// Open opens a *sql.DB of virtual connections: each statement runs on a real one to the place its route names first. Use
+// Open opens a *sql.DB of virtual connections: each statement runs on a real one to its route's place. Use
 // it like any other. What database/sql counts as its connections are the virtual ones: set no limits on it, they are in the
 // Budget. When the last *sql.DB of a pool is closed, so is the pool: Close then waits until connections in use have come
 // back, so it must not be called by whoever uses one. d is what the *sql.DB says its driver is.

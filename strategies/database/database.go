@@ -15,11 +15,11 @@ import (
 	"github.com/gorm-tenancy/tenancy/tenantconn"
 )
 
-// Opener returns the dialector of a tenant's database, made with a DSN as in postgres.Open(dsn). It must give every tenant
-// a database of its own, of the kind GORM was opened with. It is called each time a connection is opened, from many
-// goroutines. Where records name places, tenantconn.PlaceOf(ctx) is the tenant's. ctx is the statement's under tenancy.Central, so that a look-up in the central database needs no more. It
-// returns tenancy.ErrUnknownTenant or tenancy.ErrTenantSuspended for a tenant that must not be served; its error is the
-// statement's.
+// Opener returns the dialector of a tenant's database, made with a DSN as in postgres.Open(dsn). It must give every tenant a
+// database of its own, of the kind GORM was opened with. It is called each time a connection is opened, from many
+// goroutines. Where records name places, tenantconn.PlaceOf(ctx) is the tenant's. ctx is the statement's under
+// tenancy.Central, so that a look-up in the central database needs no more. It returns tenancy.ErrUnknownTenant or
+// tenancy.ErrTenantSuspended for a tenant that must not be served; its error is the statement's.
 type Opener func(ctx context.Context, id tenancy.ID) (gorm.Dialector, error)
 
 // Strategy keeps each tenant in a database of its own. It is safe for concurrent use.

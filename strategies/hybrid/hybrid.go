@@ -175,7 +175,8 @@ func (s *Strategy) Isolation() tenancy.Isolation {
 }
 
 // Route is that of the member that serves the tenant. SQL text of tenants in shared tables is judged, in spite of row-level
-// security, where others have schemas in the same database: by their names it would reach these. It fails with [ErrNoMember], and as [Lookup] and the member do.
+// security, where others have schemas in the same database: by their names it would reach these. It fails with
+// [ErrNoMember], and as [Lookup] and the member do.
 func (s *Strategy) Route(ctx context.Context, id tenancy.ID) (tenancy.Route, error) {
 	seat, err := s.seat(ctx, id)
 	if err != nil {

@@ -20,9 +20,9 @@ var ErrOccupied = errors.New("hybrid: the tenant has rows there already")
 var ErrIncomplete = errors.New("hybrid: the copy is not complete")
 
 // Copier copies the rows of one tenant. Both contexts act for the tenant and end with the one that was given to
-// [Strategy.Move]: statements with from reach its rows where they are, those with to where they are to be, in tables that are
-// there and empty. Neither may be kept. archive.Mover is one.
-// Central tables are where they always are, from tenancy.Central of either.
+// [Strategy.Move]: statements with from reach its rows where they are, those with to where they are to be, in tables that
+// are there and empty. Neither may be kept. archive.Mover is one. Central tables are where they always are, from
+// tenancy.Central of either; contexts made of them for other tenants are tenancy.ErrTenantMismatch.
 type Copier = func(from, to context.Context) error
 
 // Move copies a tenant's rows to another member, or to another place of the same one, while nobody writes them. Call it

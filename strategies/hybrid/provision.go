@@ -63,8 +63,7 @@ func (s *Strategy) deprovision(ctx context.Context, id tenancy.ID, member int, p
 }
 
 // Rename gives the tenant's place to another id, by the member that the record of one of them names, and where other tenants
-// share tables writes the new id into its rows. It is
-// tenancy.ErrUnsupported where that member is no tenancy.Renamer.
+// share tables writes the new id into its rows. It is tenancy.ErrUnsupported where that member is no tenancy.Renamer.
 func (s *Strategy) Rename(ctx context.Context, from, to tenancy.ID) error {
 	i, place, err := s.locate(ctx, from)
 	if err != nil { // a rename that is taken back: the record of to names the place

@@ -17,8 +17,9 @@ import (
 	"github.com/gorm-tenancy/tenancy/strategies/schema"
 )
 
-// operation is a statement of an application that knows nothing of tenants. What it returns is compared with plain GORM's. Here is
-// what strategies/strategytest has not: central tables in links and texts, keys that the database counts, foreign keys, DDL.
+// operation is a statement of an application that knows nothing of tenants. What it returns is compared with plain GORM's.
+// Here is what strategies/strategytest has not: central tables in links and texts, keys that the database counts, foreign
+// keys, DDL.
 type operation struct {
 	name string
 	run  func(db *gorm.DB) (any, error)

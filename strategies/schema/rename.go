@@ -11,7 +11,8 @@ import (
 )
 
 // Rename gives a tenant's schema, and with [Roles] its role, to another id, in one transaction of a few statements on
-// PostgreSQL. In tables with a tenant column rows get the new id. Where to has a schema of its own and from has none, nothing is left to do.
+// PostgreSQL. In tables with a tenant column rows get the new id. Where to has a schema of its own and from has none,
+// nothing is left to do.
 //
 // It fails with [ErrForeign] when the schema of from was not made for it, or one named for to exists; with
 // tenancy.ErrUnknownTenant when neither has one; with tenancy.ErrInvalidID when an id cannot name a schema; and with

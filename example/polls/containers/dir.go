@@ -27,8 +27,8 @@ func (d *Dir) path(elements ...string) string {
 	return filepath.Join(append([]string{d.root}, elements...)...)
 }
 
-// Files returns what is rendered for the topology, by path: compose.yaml, nginx/nginx.conf, Dockerfile and what of the sources it does not see. The same tenants
-// in any order come to the same bytes. No file has a secret.
+// Files returns what is rendered for the topology, by path: compose.yaml, nginx/nginx.conf, Dockerfile and what of the
+// sources it does not see. The same tenants in any order come to the same bytes. No file has a secret.
 func (t *Topology) Files() (map[string][]byte, error) {
 	compose, err := marshal(t.compose())
 	if err != nil {

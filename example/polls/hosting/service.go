@@ -32,8 +32,8 @@ type Service struct {
 
 func centralModels() []any { return append(catalog.Models(), operator.Models()...) }
 
-// Open opens the database and makes nothing in it; see [Service.Prepare]. It fails with [ErrOptions] for options that do not go together. ctx is
-// for the opening only.
+// Open opens the database and makes nothing in it; see [Service.Prepare]. It fails with [ErrOptions] for options that do not
+// go together. ctx is for the opening only.
 func Open(ctx context.Context, o Options) (*Service, error) {
 	t, err := settle(o)
 	if err != nil {
