@@ -1,4 +1,4 @@
-package strategytest_test
+package matrix
 
 import (
 	"database/sql"
@@ -79,10 +79,10 @@ func (m maria) drop(t testing.TB, prefix string) {
 	})
 }
 
-func sharedOnMariaDB(t testing.TB) pair {
+func sharedOnMariaDB(t testing.TB) Harness {
 	m := onMaria(t)
 	o := &opener{at: m.at(servers.App), make: func() tenancy.Strategy { return shared.New() }}
-	return pair{o, strategytest.Harness{
+	return Harness{o, strategytest.Harness{
 		Open: o.open, Plain: m.plainly(), Lacks: onWallAlone,
 		Raw: pools("mysql", func(tenancy.ID) string { return m.server.DSN("root", m.name) }),
 	}}
@@ -100,37 +100,37 @@ func (m maria) placeOf(prefix string, own ...tenancy.ID) func(id tenancy.ID) str
 	}
 }
 
-func schemaOnMariaDB(t testing.TB) pair {
+func schemaOnMariaDB(t testing.TB) Harness {
 	m, prefix := onMaria(t), newPrefix()
 	m.drop(t, prefix)
 	o := &opener{at: m.at("root"), names: centralNames{database: m.name}, make: func() tenancy.Strategy { return schema.New(schema.Prefix(prefix)) }}
-	return pair{o, strategytest.Harness{
+	return Harness{o, strategytest.Harness{
 		Open: o.open, Plain: m.plainly(), Provision: o.provision, Deprovision: o.deprovision,
 		Raw: pools("mysql", m.placeOf(prefix, "a", "b")),
 	}}
 }
 
-func databaseOnMariaDB(t testing.TB) pair {
+func databaseOnMariaDB(t testing.TB) Harness {
 	m, prefix := onMaria(t), newPrefix()
 	m.drop(t, prefix)
 	o := &opener{at: m.at(servers.App), make: func() tenancy.Strategy {
 		places := database.MySQLDatabases(m.server.DSN("root", ""), secrets(t), database.MySQLPrefix(prefix))
 		return database.New(places.Open, database.WithProvisioner(places))
 	}}
-	return pair{o, strategytest.Harness{
+	return Harness{o, strategytest.Harness{
 		Open: o.open, Plain: m.plainly(), Provision: o.provision, Deprovision: o.deprovision, Lacks: apart,
 		Raw: pools("mysql", m.placeOf(prefix, "a", "b")),
 	}}
 }
 
-func hybridOnMariaDB(t testing.TB) pair {
+func hybridOnMariaDB(t testing.TB) Harness {
 	m, prefix := onMaria(t), newPrefix()
 	m.drop(t, prefix)
 	names := centralNames{database: m.name}
 	o := &opener{at: m.at("root"), names: names, make: func() tenancy.Strategy {
 		return hybrid.New(sharesTables("a", "schema"), hybrid.Members{"shared": shared.New(), "schema": schema.New(schema.Prefix(prefix))})
 	}}
-	return pair{o, strategytest.Harness{
+	return Harness{o, strategytest.Harness{
 		Open: o.open, Plain: m.plainly(), Provision: o.provision, Deprovision: o.deprovision,
 		Lacks: map[strategytest.Capability]string{strategytest.SQLText: noText},
 		Raw:   pools("mysql", m.placeOf(prefix, "b")),

@@ -1,4 +1,4 @@
-package strategytest_test
+package matrix
 
 import (
 	"context"
@@ -76,20 +76,20 @@ var (
 	}}
 )
 
-func sharedOnPostgres(w way) func(t testing.TB) pair {
-	return func(t testing.TB) pair {
+func sharedOnPostgres(w way) func(t testing.TB) Harness {
+	return func(t testing.TB) Harness {
 		c := onPostgres(t)
 		dsn := w.dsn(t, c.app())
 		o := &opener{at: func() gorm.Dialector { return postgres.Open(dsn) }, make: func() tenancy.Strategy { return shared.New() }}
-		return pair{o, strategytest.Harness{
+		return Harness{o, strategytest.Harness{
 			Open: o.open, Plain: c.plainly(), Lacks: w.excused(onWallAlone),
 			Raw: pools("pgx", func(tenancy.ID) string { return c.super("") }),
 		}}
 	}
 }
 
-func rowSecurity(w way) func(t testing.TB) pair {
-	return func(t testing.TB) pair {
+func rowSecurity(w way) func(t testing.TB) Harness {
+	return func(t testing.TB) Harness {
 		c := onPostgres(t)
 		dsn := w.dsn(t, c.app())
 		opts := []shared.Option{shared.RowLevelSecurity()}
@@ -97,7 +97,7 @@ func rowSecurity(w way) func(t testing.TB) pair {
 			opts = append(opts, shared.Pooled())
 		}
 		o := &opener{at: func() gorm.Dialector { return postgres.Open(dsn) }, make: func() tenancy.Strategy { return shared.New(opts...) }}
-		return pair{o, strategytest.Harness{
+		return Harness{o, strategytest.Harness{
 			Open: o.open, Plain: c.plainly(), Lacks: w.excused(nil),
 			Raw: pools("pgx", func(tenancy.ID) string { return c.super("") }),
 			Prepare: func(t testing.TB, owned, central []any) {
@@ -110,8 +110,8 @@ func rowSecurity(w way) func(t testing.TB) pair {
 	}
 }
 
-func schemaOnPostgres(w way) func(t testing.TB) pair {
-	return func(t testing.TB) pair {
+func schemaOnPostgres(w way) func(t testing.TB) Harness {
+	return func(t testing.TB) Harness {
 		c := onPostgres(t)
 		dsn := w.dsn(t, c.app())
 		opts := w.schema
@@ -119,7 +119,7 @@ func schemaOnPostgres(w way) func(t testing.TB) pair {
 			opts = append(opts, schema.Pooled())
 		}
 		o := &opener{at: func() gorm.Dialector { return postgres.Open(dsn) }, make: func() tenancy.Strategy { return schema.New(opts...) }}
-		return pair{o, strategytest.Harness{
+		return Harness{o, strategytest.Harness{
 			Open: o.open, Plain: c.plainly(), Provision: o.provision, Deprovision: o.deprovision, Lacks: w.excused(nil),
 			Raw: pools("pgx", func(id tenancy.ID) string {
 				if id == "" {
@@ -142,14 +142,14 @@ func secrets(t testing.TB) database.Secrets {
 	return s
 }
 
-func databaseOnPostgres(t testing.TB) pair {
+func databaseOnPostgres(t testing.TB) Harness {
 	c, prefix := onPostgres(t), newPrefix()
 	dropPostgres(t, c.server, prefix)
 	o := &opener{at: c.at(""), make: func() tenancy.Strategy {
 		places := database.PostgresDatabases(c.server.DSN(servers.Superuser, "postgres"), secrets(t), database.Prefix(prefix))
 		return database.New(places.Open, database.WithProvisioner(places))
 	}}
-	return pair{o, strategytest.Harness{
+	return Harness{o, strategytest.Harness{
 		Open: o.open, Plain: c.plainly(), Provision: o.provision, Deprovision: o.deprovision, Lacks: apart,
 		Raw: pools("pgx", func(id tenancy.ID) string {
 			if id == "" {
@@ -175,8 +175,8 @@ func dropPostgres(t testing.TB, s *servers.PostgresServer, prefix string) {
 	})
 }
 
-func hybridOnPostgres(sharing tenancy.ID) func(t testing.TB) pair {
-	return func(t testing.TB) pair {
+func hybridOnPostgres(sharing tenancy.ID) func(t testing.TB) Harness {
+	return func(t testing.TB) Harness {
 		c := onPostgres(t)
 		o := &opener{at: c.at("&search_path=public,central"), make: func() tenancy.Strategy {
 			return hybrid.New(sharesTables(sharing, "schema"), hybrid.Members{"shared": shared.New(), "schema": schema.New(schema.Shared("central"))})
@@ -207,6 +207,6 @@ func hybridOnPostgres(sharing tenancy.ID) func(t testing.TB) pair {
 		} else {
 			h.Lacks = map[strategytest.Capability]string{"deprovision": inTables}
 		}
-		return pair{o, h}
+		return Harness{o, h}
 	}
 }
