@@ -324,17 +324,3 @@ func (c *clinic) connect(driver, dsn string) *sql.DB {
 	c.Cleanup(func() { db.Close() })
 	return db
 }
-
-func (c *clinic) texts(query string) (all []string) {
-	c.Helper()
-	rows, err := c.raw.Query(query)
-	must(c, err)
-	defer rows.Close()
-	for rows.Next() {
-		var text string
-		must(c, rows.Scan(&text))
-		all = append(all, text)
-	}
-	must(c, rows.Err())
-	return all
-}
