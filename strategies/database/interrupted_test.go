@@ -109,18 +109,31 @@ func (e *env) interruptions(kind string) map[string]interruption {
 		return all
 	}
 	var filled string
+	fill := func() {
+		make()
+		e.fill("x", seedOwned)
+		filled = moved(e.dump("x"), "x", "y")
+		e.leave()
+	}
 	all["rename"] = interruption{
-		func() {
-			make()
-			e.fill("x", seedOwned)
-			filled = moved(e.dump("x"), "x", "y")
-			e.leave()
-		},
+		fill,
 		func(ctx context.Context) error { return e.strategy.Rename(ctx, "x", "y") },
 		func() {
 			e.holds("y", filled)
 			remove("y")
 		},
+	}
+	if kind == "SQLite" {
+		all["clone"] = interruption{
+			fill,
+			func(ctx context.Context) error { return e.strategy.Clone(ctx, "x", "y") },
+			func() {
+				e.holds("y", filled)
+				e.holds("x", moved(filled, "y", "x"))
+				remove("x")
+				remove("y")
+			},
+		}
 	}
 	return all
 }
