@@ -1,7 +1,6 @@
 package matrix
 
 import (
-	"database/sql"
 	"testing"
 
 	"gorm.io/driver/mysql"
@@ -50,35 +49,6 @@ func (n centralNames) TableName(model string) string {
 	return table
 }
 
-// each runs the statements that a query returns.
-func each(t testing.TB, admin *sql.DB, q string, args ...any) {
-	t.Helper()
-	rows, err := admin.Query(q, args...)
-	must(t, err)
-	var statements []string
-	for rows.Next() {
-		var s string
-		must(t, rows.Scan(&s))
-		statements = append(statements, s)
-	}
-	must(t, rows.Err())
-	rows.Close()
-	for _, s := range statements {
-		_, err := admin.Exec(s)
-		must(t, err)
-	}
-}
-
-func (m maria) drop(t testing.TB, prefix string) {
-	admin := raw(t, "mysql", m.server.DSN("root", ""))
-	t.Cleanup(func() {
-		each(t, admin, "SELECT CONCAT('DROP DATABASE `', SCHEMA_NAME, '`') FROM information_schema.SCHEMATA "+
-			"WHERE LEFT(SCHEMA_NAME, LENGTH(?)) = ?", prefix, prefix)
-		each(t, admin, "SELECT CONCAT('DROP USER ''', User, '''@''', Host, '''') FROM mysql.user "+
-			"WHERE LEFT(User, LENGTH(?)) = ?", prefix, prefix)
-	})
-}
-
 func sharedOnMariaDB(t testing.TB) Harness {
 	m := onMaria(t)
 	o := &opener{at: m.at(servers.App), make: func() tenancy.Strategy { return shared.New() }}
@@ -101,8 +71,8 @@ func (m maria) placeOf(prefix string, own ...tenancy.ID) func(id tenancy.ID) str
 }
 
 func schemaOnMariaDB(t testing.TB) Harness {
-	m, prefix := onMaria(t), newPrefix()
-	m.drop(t, prefix)
+	m := onMaria(t)
+	prefix := m.server.Prefix(t)
 	o := &opener{at: m.at("root"), names: centralNames{database: m.name}, make: func() tenancy.Strategy { return schema.New(schema.Prefix(prefix)) }}
 	return Harness{o, strategytest.Harness{
 		Open: o.open, Plain: m.plainly(), Provision: o.provision, Deprovision: o.deprovision,
@@ -111,8 +81,8 @@ func schemaOnMariaDB(t testing.TB) Harness {
 }
 
 func databaseOnMariaDB(t testing.TB) Harness {
-	m, prefix := onMaria(t), newPrefix()
-	m.drop(t, prefix)
+	m := onMaria(t)
+	prefix := m.server.Prefix(t)
 	o := &opener{at: m.at(servers.App), make: func() tenancy.Strategy {
 		places := database.MySQLDatabases(m.server.DSN("root", ""), secrets(t), database.MySQLPrefix(prefix))
 		return database.New(places.Open, database.WithProvisioner(places))
@@ -124,8 +94,8 @@ func databaseOnMariaDB(t testing.TB) Harness {
 }
 
 func hybridOnMariaDB(t testing.TB) Harness {
-	m, prefix := onMaria(t), newPrefix()
-	m.drop(t, prefix)
+	m := onMaria(t)
+	prefix := m.server.Prefix(t)
 	names := centralNames{database: m.name}
 	o := &opener{at: m.at("root"), names: names, make: func() tenancy.Strategy {
 		return hybrid.New(sharesTables("a", "schema"), hybrid.Members{"shared": shared.New(), "schema": schema.New(schema.Prefix(prefix))})

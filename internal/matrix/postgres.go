@@ -2,9 +2,7 @@ package matrix
 
 import (
 	"context"
-	"fmt"
 	"maps"
-	"sync/atomic"
 	"testing"
 
 	"gorm.io/driver/postgres"
@@ -131,10 +129,6 @@ func schemaOnPostgres(w way) func(t testing.TB) Harness {
 	}
 }
 
-var prefixes atomic.Int64
-
-func newPrefix() string { return fmt.Sprintf("suite%d_", prefixes.Add(1)) }
-
 func secrets(t testing.TB) database.Secrets {
 	t.Helper()
 	s, err := database.Derived([]byte("0123456789abcdef0123456789abcdef"))
@@ -143,8 +137,8 @@ func secrets(t testing.TB) database.Secrets {
 }
 
 func databaseOnPostgres(t testing.TB) Harness {
-	c, prefix := onPostgres(t), newPrefix()
-	dropPostgres(t, c.server, prefix)
+	c := onPostgres(t)
+	prefix := c.server.Prefix(t)
 	o := &opener{at: c.at(""), make: func() tenancy.Strategy {
 		places := database.PostgresDatabases(c.server.DSN(servers.Superuser, "postgres"), secrets(t), database.Prefix(prefix))
 		return database.New(places.Open, database.WithProvisioner(places))
@@ -158,21 +152,6 @@ func databaseOnPostgres(t testing.TB) Harness {
 			return c.server.DSN(servers.Superuser, prefix+string(id))
 		}),
 	}}
-}
-
-// dropPostgres removes what a prefix has made when the test ends.
-func dropPostgres(t testing.TB, s *servers.PostgresServer, prefix string) {
-	t.Helper()
-	admin := raw(t, "pgx", s.DSN(servers.Superuser, "postgres"))
-	t.Cleanup(func() {
-		for _, q := range []string{
-			"SELECT format('ALTER DATABASE %I IS_TEMPLATE false', datname) FROM pg_database WHERE datistemplate AND starts_with(datname, $1)",
-			"SELECT format('DROP DATABASE %I WITH (FORCE)', datname) FROM pg_database WHERE starts_with(datname, $1)",
-			"SELECT format('DROP ROLE %I', rolname) FROM pg_roles WHERE starts_with(rolname, $1)",
-		} {
-			each(t, admin, q, prefix)
-		}
-	})
 }
 
 func hybridOnPostgres(sharing tenancy.ID) func(t testing.TB) Harness {
