@@ -2,6 +2,7 @@ package programs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"gorm.io/gorm"
@@ -148,11 +149,17 @@ func (d *drawer) takeOver(*kind) *step {
 	default:
 		s.code = "db.Clauses(clause.OnConflict{DoNothing: true}).Create(&" + k.literal(v) + ")"
 		s.run = func(e *env) (any, error) {
-			return nil, e.fresh().Clauses(clause.OnConflict{DoNothing: true}).Create(k.row("", v)).Error
+			tx := e.fresh().Clauses(clause.OnConflict{DoNothing: true}).Create(k.row("", v))
+			if tx.Error == nil && tx.RowsAffected == 0 { // where the database hides the other row nothing is what is done
+				return nil, errNothing
+			}
+			return nil, tx.Error
 		}
 	}
 	return s
 }
+
+var errNothing = errors.New("nothing was written")
 
 // nobody has no tenant.
 func (d *drawer) nobody(k *kind) *step {

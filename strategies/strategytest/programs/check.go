@@ -94,7 +94,7 @@ func (w *world) draw(rt *rapid.T, o Options) program {
 	all := kinds()
 	p.statements = rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) statement {
 		id := w.acting[rapid.IntRange(0, len(w.acting)-1).Draw(rt, "")]
-		d := &drawer{T: rt, id: id, kinds: all, can: w.abilities(id, o)}
+		d := &drawer{T: rt, id: id, kinds: all, can: w.abilities(id, o), inTx: p.concurrent, pinned: p.concurrent}
 		d.can.prepare = prepare
 		for _, other := range w.tenants {
 			if other != id {

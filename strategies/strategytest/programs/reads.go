@@ -1,6 +1,8 @@
 package programs
 
 import (
+	"database/sql"
+	"errors"
 	"fmt"
 
 	"gorm.io/gorm"
@@ -125,7 +127,7 @@ func (d *drawer) rows(k *kind) *step {
 	if d.maybe(2) {
 		return operation(code+".Model(&"+k.name+`{}).Select("max(text)").Row()`, func(e *env) (any, error) {
 			var v *string
-			return &v, on(e).Model(k.one()).Select("max(text)").Row().Scan(&v)
+			return &v, scanRow(on(e).Model(k.one()).Select("max(text)").Row(), &v)
 		})
 	}
 	return operation(code+".Model(&"+k.name+"{}).Rows()", func(e *env) (any, error) {
@@ -145,6 +147,18 @@ func (d *drawer) rows(k *kind) *step {
 		return all, rows.Err()
 	})
 }
+
+// scanRow is Scan, which panics where a callback or a preparation failed: GORM then has no row, and no error for it.
+func scanRow(row *sql.Row, v any) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = errNoRow
+		}
+	}()
+	return row.Scan(v)
+}
+
+var errNoRow = errors.New("no row")
 
 func (d *drawer) grouped(k *kind) *step {
 	code, on := d.chain(k, "", 0)

@@ -22,6 +22,14 @@ func stamp(db *gorm.DB) {
 	case map[string]any:
 		rows["tenant_id"] = string(id)
 		return
+	case *map[string]any:
+		(*rows)["tenant_id"] = string(id)
+		return
+	case *[]map[string]any:
+		for _, row := range *rows {
+			row["tenant_id"] = string(id)
+		}
+		return
 	case []map[string]any:
 		for _, row := range rows {
 			row["tenant_id"] = string(id)
