@@ -120,7 +120,11 @@ func (d *drawer) subQuery(k *kind, prefix string) condition {
 	}
 	c := d.condition(of, "")
 	not := pick(d, "IN", "NOT IN")
-	query := fmt.Sprintf("%sid %s (?)", prefix, not)
+	key := "id"
+	if k.single { // of which the database may have made some, others than where the tenant is alone
+		key = "n"
+	}
+	query := fmt.Sprintf("%s%s %s (?)", prefix, key, not)
 	return condition{
 		fmt.Sprintf("%q, db.Model(&%s{}).Select(%q).Where(%s)", query, of.name, column, c.code),
 		func(e *env) []any {

@@ -98,6 +98,9 @@ type env struct {
 // errLocked ends everything up to the statement, which is run again.
 var errLocked = errors.New("locked")
 
+// errPanic is that of an operation that panicked.
+var errPanic = errors.New("panic")
+
 // errUndo rolls back.
 var errUndo = errors.New("undo")
 
@@ -140,8 +143,14 @@ func (e *env) do(s *step) error {
 	return err
 }
 
-// operation runs one that may be refused in a transaction, or savepoint, of its own, so that a refusal has no consequence.
+// operation runs one that may be refused in a transaction, or savepoint, of its own, so that a refusal has no consequence. GORM
+// itself panics at some, at maps in batches for example.
 func (e *env) operation(s *step) (text string, err error) {
+	defer func() {
+		if what := recover(); what != nil {
+			err = fmt.Errorf("%w: %v", errPanic, what)
+		}
+	}()
 	if s.rule == asPlain {
 		out, err := s.run(e)
 		return show(out), err
@@ -169,8 +178,11 @@ var sentinels = []error{
 	gorm.ErrInvalidValue, gorm.ErrInvalidData, gorm.ErrEmptySlice, context.Canceled, errUndo,
 }
 
-// sameError reports that an application could not tell two errors apart.
+// sameError reports that an application could not tell two errors apart. Where GORM panics for want of a row, its error is better.
 func sameError(got, want error) bool {
+	if errors.Is(got, errPanic) && !errors.Is(want, errPanic) {
+		return false
+	}
 	for _, s := range sentinels {
 		if errors.Is(got, s) != errors.Is(want, s) {
 			return false

@@ -1,8 +1,6 @@
 package programs
 
 import (
-	"database/sql"
-	"errors"
 	"fmt"
 
 	"gorm.io/gorm"
@@ -68,9 +66,9 @@ func (d *drawer) single(k *kind) *step {
 			return found(on(e).Last(v), v)
 		})
 	case 2:
-		return operation(fmt.Sprintf("%s.Take(&%s, %d)", code, k.name, key), func(e *env) (any, error) {
+		return operation(fmt.Sprintf("%s.Order(\"id\").Take(&%s, %d)", code, k.name, key), func(e *env) (any, error) {
 			v := k.one()
-			return found(on(e).Take(v, key), v)
+			return found(on(e).Order("id").Take(v, key), v)
 		})
 	}
 	return operation(fmt.Sprintf("db.First(&%s{ID: %d})", k.name, key), func(e *env) (any, error) {
@@ -127,7 +125,7 @@ func (d *drawer) rows(k *kind) *step {
 	if d.maybe(2) {
 		return operation(code+".Model(&"+k.name+`{}).Select("max(text)").Row()`, func(e *env) (any, error) {
 			var v *string
-			return &v, scanRow(on(e).Model(k.one()).Select("max(text)").Row(), &v)
+			return &v, on(e).Model(k.one()).Select("max(text)").Row().Scan(&v)
 		})
 	}
 	return operation(code+".Model(&"+k.name+"{}).Rows()", func(e *env) (any, error) {
@@ -147,18 +145,6 @@ func (d *drawer) rows(k *kind) *step {
 		return all, rows.Err()
 	})
 }
-
-// scanRow is Scan, which panics where a callback or a preparation failed: GORM then has no row, and no error for it.
-func scanRow(row *sql.Row, v any) (err error) {
-	defer func() {
-		if recover() != nil {
-			err = errNoRow
-		}
-	}()
-	return row.Scan(v)
-}
-
-var errNoRow = errors.New("no row")
 
 func (d *drawer) grouped(k *kind) *step {
 	code, on := d.chain(k, "", 0)

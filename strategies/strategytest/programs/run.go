@@ -1,6 +1,7 @@
 package programs
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 
@@ -89,7 +90,7 @@ func (e *env) again(s *step) {
 	for range 1000 {
 		length := len(*e.tape)
 		err := e.whole(s)
-		if !locked(err) {
+		if !locked(err) && !errors.Is(err, errLocked) {
 			return
 		}
 		*e.tape = (*e.tape)[:length]
