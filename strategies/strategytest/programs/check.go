@@ -46,10 +46,11 @@ func (f Fault) String() string {
 
 // Report is what was run.
 type Report struct {
-	// Programs and Operations are how many were run with the strategy, Refused how many operations it refused as it must, or may.
-	Programs, Operations, Refused int
-	// Failed is how many operations ended in an error that plain GORM returns, too, and Attacks how many named another tenant.
-	Failed, Attacks int
+	// Programs and Operations are how many were run with the strategy.
+	Programs, Operations int
+	// Refused is how many operations ended in an error as they must, or may, because they name another tenant or what the strategy
+	// lacks. Failed is how many others ended in one, which must be that of plain GORM.
+	Refused, Failed int
 	// Faults are how many programs had a fault, those included that were tried while the first was shrunk.
 	Faults int
 }
@@ -74,6 +75,7 @@ func Check(t *testing.T, h strategytest.Harness, o Options) Report {
 		fault, what := w.run(p)
 		report.Programs++
 		report.Operations += w.operations - before
+		report.Refused, report.Failed = w.refused, w.failed
 		if fault != None {
 			report.Faults++
 			rt.Fatalf("%s: %s\nThe program:\n%s", fault, what, p)
@@ -111,11 +113,12 @@ func (w *world) abilities(id tenancy.ID, o Options) abilities {
 	return abilities{
 		text: !lacks(strategytest.SQLText), connections: !lacks(strategytest.Connections),
 		centralInTx: !lacks(strategytest.CentralTables), centralJoins: !lacks(strategytest.CentralJoins),
-		others: !lacks(strategytest.Others), unsure: o.Mixed && id != w.tenants[0],
+		unsure: o.Mixed && id != w.tenants[0],
 	}
 }
 
 // String is one line.
 func (r Report) String() string {
-	return fmt.Sprintf("%d operations in %d programs, %d faults", r.Operations, r.Programs, r.Faults)
+	return fmt.Sprintf("%d operations in %d programs, %d refused, %d failed as with plain GORM, %d faults",
+		r.Operations, r.Programs, r.Refused, r.Failed, r.Faults)
 }

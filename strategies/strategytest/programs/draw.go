@@ -25,7 +25,6 @@ type drawer struct {
 // abilities are what the strategy gives the tenant.
 type abilities struct {
 	text, connections, centralInTx, centralJoins, prepare bool
-	others                                                bool // more than one tenant is served
 	unsure                                                bool // what the strategy lacks says nothing about this tenant
 }
 

@@ -15,10 +15,13 @@ var operations = flag.Int("operations", 20_000, "how many operations all strateg
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	set := false
-	flag.Visit(func(f *flag.Flag) { set = set || f.Name == "rapid.checks" })
-	if !set { // more than are needed: an operation ends them
-		_ = flag.Set("rapid.checks", fmt.Sprint(*operations/len(matrix.Pairs())))
+	defaults := map[string]string{
+		"rapid.checks": fmt.Sprint(*operations / len(matrix.Pairs())), // more than are needed: an operation ends them
+		"rapid.seed":   "1",                                           // the same programs in every run; 0 draws others
+	}
+	flag.Visit(func(f *flag.Flag) { delete(defaults, f.Name) })
+	for name, value := range defaults {
+		_ = flag.Set(name, value)
 	}
 	os.Exit(m.Run())
 }

@@ -78,8 +78,17 @@ func (w *world) strategy(p program) map[tenancy.ID]*tape {
 			_ = envs[s.id].do(s.step)
 		}
 	}
-	for _, e := range envs {
+	for id, e := range envs {
 		w.operations += *e.count
+		for _, ev := range *tapes[id] {
+			switch {
+			case ev.step.around != nil:
+			case ev.refused:
+				w.refused++
+			case ev.err != nil:
+				w.failed++
+			}
+		}
 	}
 	return tapes
 }

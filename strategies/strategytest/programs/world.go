@@ -28,6 +28,7 @@ type world struct {
 	dirty           remains // what the last program left
 	plainLeft       rows
 	operations      int
+	refused, failed int // of the operations
 }
 
 // remains are the rows of every place, and the central ones.
