@@ -40,6 +40,7 @@ const (
 	Broken
 )
 
+// String is a word for it.
 func (f Fault) String() string {
 	return []string{"no fault", "CROSSING", "WRONG RESULT", "WRONG ROWS", "BROKEN"}[f]
 }

@@ -10,9 +10,12 @@ import (
 // The models of the programs. They share their columns, so that one step can be about any of them. Texts begin with the name of
 // the tenant. What comes back is compared as JSON, without the tenant, which plain GORM does not know.
 type (
-	Columns struct {
+	Columns struct { // exported, because GORM reads embedded fields of exported types only
+		// Text begins with the name of the tenant.
 		Text string `gorm:"size:100"`
-		N    *int
+		// N is a small number.
+		N *int
+		// Note begins as Text does.
 		Note *string `gorm:"size:100"`
 	}
 	poll struct {
