@@ -2,6 +2,8 @@
 SHELL := /bin/bash -o pipefail
 GO ?= go
 FUZZTIME ?= 20s
+BENCHTIME ?= 0.5s
+LAYOUTS ?= 3
 export GO
 
 # A tool has to be at least as new as the Go whose packages it reads, hence one directory for each version of Go.
@@ -30,8 +32,9 @@ cover: install ## how much of the walls and the strategies the tests run; fails 
 fmt: $(TOOLS)/gofumpt ## format the code
 	$(TOOLS)/gofumpt -w .
 
-bench: ## the paired benchmarks, in five binaries of different layout; five minutes
-	@scripts/bench.sh
+bench: ## all benchmarks into docs/benchmarks.md, or those of BENCH; BENCHTIME (0.5s) in LAYOUTS (3) binaries
+	$(GO) build -C tools -o $(TOOLS)/benchreport ./benchreport
+	$(TOOLS)/benchreport -go $(GO) -benchtime $(BENCHTIME) -layouts $(LAYOUTS) $(if $(BENCH),-keep -bench '$(BENCH)')
 
 fuzz: ## every fuzz target for FUZZTIME each (20s)
 	@scripts/fuzz.sh $(FUZZTIME)

@@ -41,7 +41,7 @@ func hybridDatabase(b *testing.B) []comparison {
 }
 
 // fileIn makes a file with the rows of [rows] and returns its data source.
-func fileIn(b *testing.B, dir, name string) (dsn string) {
+func fileIn(b testing.TB, dir, name string) (dsn string) {
 	dsn = filepath.Join(dir, name) + "?_journal_mode=WAL&_synchronous=OFF"
 	db := open(b, sqlite.Open(dsn), false)
 	if err := db.AutoMigrate(&Item{}); err != nil {

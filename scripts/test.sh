@@ -6,10 +6,11 @@ export TENANCY_REQUIRE_ALL=1 # whoever would skip for want of a server fails ins
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
-modules=$(scripts/modules.sh)
-for module in $modules; do
-	status=0
-	"${GO:-go}" test -C "$module" -race -shuffle=on -timeout 18m -v ./... 2>&1 | tee "$log" |
+# check <module> <arguments of go test>
+check() {
+	local module=$1 status=0
+	shift
+	"${GO:-go}" test -C "$module" -shuffle=on -timeout 18m -v "$@" 2>&1 | tee "$log" |
 		{ grep --line-buffered -E '^(ok|FAIL|\?)[[:space:]]|routes:' || true; } || status=$?
 	if [ $status -ne 0 ]; then
 		echo "what failed in $module:" >&2
@@ -26,4 +27,13 @@ for module in $modules; do
 		echo "tests of $module were skipped: nothing may be, here" >&2
 		exit 1
 	fi
+}
+
+modules=$(scripts/modules.sh)
+for module in $modules; do
+	check "$module" -race ./...
 done
+
+# What a statement allocates is another number with -race, so that the test is not in the binaries above.
+check . -run '^TestCounts$' ./bench
+grep -q -e '--- PASS: TestCounts' "$log"
