@@ -147,10 +147,17 @@ func (d *declaration) reach(reached map[*types.TypeName]bool, t *types.TypeName)
 }
 
 // isShared reports whether a strategy is, for sure, shared.New(...).
-func (f *flow) isShared(e ast.Expr) bool {
+func (f *flow) isShared(e ast.Expr) bool { return f.sharedBy(e, map[*types.Var]bool{}) }
+
+func (f *flow) sharedBy(e ast.Expr, seen map[*types.Var]bool) bool {
 	if call, ok := ast.Unparen(e).(*ast.CallExpr); ok {
 		return calls(f.info, call, sharedPath, "New")
 	}
-	values := f.values[variable(f.info, e)]
-	return len(values) == 1 && values[0] != nil && f.isShared(values[0])
+	v := variable(f.info, e)
+	if v == nil || seen[v] {
+		return false
+	}
+	seen[v] = true
+	values := f.values[v]
+	return len(values) == 1 && values[0] != nil && f.sharedBy(values[0], seen)
 }

@@ -131,7 +131,8 @@ func (k *models) of(info *types.Info, m method) *Model {
 
 // structOf returns the named struct behind pointers, slices and arrays.
 func structOf(t types.Type) *types.Named {
-	for t != nil {
+	for seen := map[types.Type]bool{}; t != nil && !seen[t]; { // type list []list has no end
+		seen[t] = true
 		switch u := types.Unalias(t).(type) {
 		case *types.Pointer:
 			t = u.Elem()
@@ -153,4 +154,3 @@ func structOf(t types.Type) *types.Named {
 	}
 	return nil
 }
-

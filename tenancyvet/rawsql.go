@@ -127,7 +127,8 @@ func (r *rawSQL) allowed(m method) bool {
 
 // opened reports whether the chain begins with a *gorm.DB that the same function has opened.
 func (f *flow) opened(e ast.Expr) bool {
-	for {
+	for seen := map[ast.Expr]bool{}; !seen[e]; {
+		seen[e] = true
 		switch n := ast.Unparen(e).(type) {
 		case *ast.CallExpr:
 			if calls(f.info, n, gormPath, "Open") {
@@ -148,6 +149,7 @@ func (f *flow) opened(e ast.Expr) bool {
 			return false
 		}
 	}
+	return false // db = db.Where(...): given by itself
 }
 
 // bindsCurrent reports whether values hold tenancy.Current, or something of which nobody knows.
