@@ -30,14 +30,21 @@ func (f field) mapped() bool {
 }
 
 // fields lists the fields of a struct as GORM sees them.
-func fields(s *types.Struct) (list []field) {
+func fields(s *types.Struct) []field { return fieldsWithin(s, map[*types.Struct]bool{}) }
+
+func fieldsWithin(s *types.Struct, around map[*types.Struct]bool) (list []field) {
+	if around[s] { // embeds a pointer to itself
+		return nil
+	}
+	around[s] = true
+	defer delete(around, s)
 	for i := range s.NumFields() {
 		f := field{s.Field(i), reflect.StructTag(s.Tag(i))}
 		inner, plain := embeddable(f)
 		switch {
 		case f.ignored():
 		case plain:
-			list = append(list, fields(inner)...)
+			list = append(list, fieldsWithin(inner, around)...)
 		case f.v.Exported():
 			list = append(list, f)
 		}

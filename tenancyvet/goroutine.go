@@ -109,16 +109,22 @@ func (g *goroutine) cancelled(e ast.Expr) bool {
 	return g.flow.contextOf(e, map[any]bool{}).kind == request
 }
 
-func (g *goroutine) uncancelled(e ast.Expr) bool {
+func (g *goroutine) uncancelled(e ast.Expr) bool { return g.detaches(e, map[ast.Expr]bool{}) }
+
+func (g *goroutine) detaches(e ast.Expr, seen map[ast.Expr]bool) bool {
+	if seen[e] { // ctx = context.WithValue(ctx, ...)
+		return false
+	}
+	seen[e] = true
 	switch n := ast.Unparen(e).(type) {
 	case *ast.CallExpr:
 		if calls(g.flow.info, n, "context", "WithoutCancel") {
 			return true
 		}
-		return len(n.Args) > 0 && g.uncancelled(n.Args[0])
+		return len(n.Args) > 0 && g.detaches(n.Args[0], seen)
 	case *ast.Ident:
 		for _, value := range g.flow.values[variable(g.flow.info, n)] {
-			if call, ok := value.(*ast.CallExpr); ok && g.uncancelled(call) {
+			if call, ok := value.(*ast.CallExpr); ok && g.detaches(call, seen) {
 				return true
 			}
 		}

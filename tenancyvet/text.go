@@ -45,7 +45,6 @@ func (f *flow) textOf(e ast.Expr, seen map[any]bool) text {
 		for _, value := range f.values[v] {
 			all = all.plus(text{known: "\n"}).plus(f.textOf(value, seen))
 		}
-		delete(seen, v)
 		return all
 	}
 	return text{hole, 1}
