@@ -21,7 +21,9 @@ func (f field) name() string { return f.v.Name() }
 // setting returns what a tag for GORM says of a key; empty when it says nothing.
 func (f field) setting(key string) string { return schema.ParseTagSetting(f.tag.Get("gorm"), ";")[key] }
 
-func (f field) ignored() bool { return f.setting("-") != "" && !strings.EqualFold(f.setting("-"), "migration") }
+func (f field) ignored() bool {
+	return f.setting("-") != "" && !strings.EqualFold(f.setting("-"), "migration")
+}
 
 // mapped reports what only models have: a tag for GORM, or one of GORM's own fields.
 func (f field) mapped() bool {
