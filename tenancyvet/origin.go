@@ -245,7 +245,7 @@ func (f *flow) together(values []ast.Expr, seen map[any]bool) origin {
 
 // join sums up what of says of several values: what all say, or told. One that is bypassed is enough.
 func (f *flow) join(values []ast.Expr, of func(ast.Expr) origin) (all origin) {
-	known := false
+	known, repeated := false, false
 	for _, value := range values {
 		if value == nil {
 			return origin{}
@@ -258,6 +258,7 @@ func (f *flow) join(values []ast.Expr, of func(ast.Expr) origin) (all origin) {
 		case o.kind == bypassed:
 			return o
 		case o.kind == again:
+			repeated = true
 			continue
 		case !known:
 			all, known = o, true
@@ -265,6 +266,9 @@ func (f *flow) join(values []ast.Expr, of func(ast.Expr) origin) (all origin) {
 			all = origin{kind: told}
 		}
 		all.ran = all.ran || o.ran
+	}
+	if !known && repeated {
+		return origin{kind: again}
 	}
 	return all
 }
