@@ -86,7 +86,6 @@ type tape []event
 // env is what a step runs with. It is not safe for concurrent use.
 type env struct {
 	db       *gorm.DB // a session without conditions, in the context of the tenant
-	root     *gorm.DB // the same, in no transaction
 	id       tenancy.ID
 	tape     *tape
 	known    tape // how the strategy ended, when this is plain GORM
