@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -172,7 +173,7 @@ func (c *check) ancestors(t *table, seen map[*table]bool) error {
 	return nil
 }
 
-// placed fails the test where the rows that were just made belong to others than those who made them.
+// placed fails the test where the rows that were just made are not where those who made them are.
 func (c *check) placed(m *subject) error {
 	counts := map[string]int{}
 	for _, rec := range c.start {
@@ -182,12 +183,29 @@ func (c *check) placed(m *subject) error {
 	}
 	for i, id := range c.pair {
 		if counts[string(id)] < c.count(m.table, i) {
-			c.fail(m, "create", "LEAK: the rows made as tenant %q are not that tenant's: %v", id, counts)
-			return errors.New("tenancytest: nothing else can be tried")
+			c.fail(m, "create", "LEAK: of the rows made as tenant %q some are not that tenant's: %v", id, counts)
+			return errNothingElse
+		}
+	}
+	if m.single() {
+		return nil
+	}
+	key := columns(m.schema.PrimaryFields)
+	theirs := make([]string, len(key))
+	for i, f := range m.schema.PrimaryFields {
+		v, _ := f.ValueOf(c.ctx, m.other.Elem())
+		theirs[i] = spell(v)
+	}
+	for _, rec := range c.start {
+		if rec.table == m.table && rec.view.tenant == c.pair[actor] && slices.Equal(rec.get(key), theirs) {
+			c.fail(m, "read past the plugin", "LEAK: the place of tenant %q has a row of another tenant: %s", c.pair[actor], rec.text)
+			return errNothingElse
 		}
 	}
 	return nil
 }
+
+var errNothingElse = errors.New("tenancytest: nothing else can be tried")
 
 func (c *check) fail(m *subject, verb, format string, args ...any) {
 	c.t.Helper()

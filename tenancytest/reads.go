@@ -60,15 +60,6 @@ func (m *subject) readVerbs() []readVerb {
 		{name: "unscoped", run: func(db *gorm.DB, at target) (any, int, error) {
 			return rowsOf(at.list(), db.Unscoped().Where("1 = 0").Or(at.key()).Find)
 		}},
-		{name: "in batches", run: func(db *gorm.DB, at target) (any, int, error) {
-			var all []string
-			v := at.list()
-			tx := db.Where(at.key()).FindInBatches(v, 1, func(tx *gorm.DB, _ int) error {
-				all = append(all, dump(v))
-				return nil
-			})
-			return all, len(all), tx.Error
-		}},
 		{name: "sub-query", run: func(db *gorm.DB, at target) (any, int, error) {
 			column := at.schema.PrimaryFields[len(at.schema.PrimaryFields)-1].DBName
 			sub := db.Session(&gorm.Session{NewDB: true}).Model(at.new()).Select(column).Where(at.key())
@@ -89,6 +80,17 @@ func (m *subject) readVerbs() []readVerb {
 			})
 			return v, n, err
 		}},
+	}
+	if m.schema.PrioritizedPrimaryField != nil { // what FindInBatches needs
+		verbs = append(verbs, readVerb{name: "in batches", run: func(db *gorm.DB, at target) (any, int, error) {
+			var all []string
+			v := at.list()
+			tx := db.Where(at.key()).FindInBatches(v, 1, func(tx *gorm.DB, _ int) error {
+				all = append(all, dump(v))
+				return nil
+			})
+			return all, len(all), tx.Error
+		}})
 	}
 	for _, rel := range relations(m.schema) {
 		if other := m.c.tables[rel.FieldSchema.Table]; other != nil && other.owned {

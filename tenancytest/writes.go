@@ -153,14 +153,6 @@ func (m *subject) creates() []writeVerb {
 			m.unseen("first or create", v)
 			return err
 		}},
-		{name: "upsert", run: func(db *gorm.DB, at target) error {
-			row, err := m.fresh(fresh)
-			if err != nil {
-				return err
-			}
-			at.copy(row.Elem(), append(at.keyed(), m.foreign()...))
-			return bareOf(db).Clauses(clause.OnConflict{UpdateAll: true}).Create(row.Interface()).Error
-		}},
 		{name: "upsert that does nothing", only: otherOnly, run: func(db *gorm.DB, at target) error {
 			return bareOf(db).Clauses(clause.OnConflict{DoNothing: true}).Create(at.copied(true)).Error
 		}},
@@ -260,16 +252,6 @@ func (m *subject) plain() (fields []*schema.Field) {
 	return fields
 }
 
-// foreign are the columns of foreign keys.
-func (m *subject) foreign() (fields []*schema.Field) {
-	for _, f := range m.schema.Fields {
-		if f.DBName != "" && f != m.Field && m.table.refers(f) {
-			fields = append(fields, f)
-		}
-	}
-	return fields
-}
-
 // copy takes values of fields from the row.
 func (t target) copy(to reflect.Value, fields []*schema.Field) {
 	for _, f := range fields {
@@ -321,7 +303,9 @@ func (m *subject) updates() []writeVerb {
 	f, value := m.changeable()
 	if f == nil {
 		m.c.t.Logf("tenancytest: %s: it has no column to update", m.schema.Name)
-		return nil
+		return []writeVerb{{name: "upsert", only: otherOnly, run: func(db *gorm.DB, at target) error {
+			return bareOf(db).Clauses(clause.OnConflict{UpdateAll: true}).Create(at.copied(true)).Error
+		}}}
 	}
 	changed := func(at target, tenantless bool) any {
 		row := at.copied(tenantless)
@@ -354,6 +338,9 @@ func (m *subject) updates() []writeVerb {
 			return db.Model(m.new()).Where("1 = 1").Updates(map[string]any{f.DBName: value}).Error
 		}, may: true}, // the column may be unique
 		{name: "save", run: func(db *gorm.DB, at target) error { return bareOf(db).Save(changed(at, false)).Error }},
+		{name: "upsert", run: func(db *gorm.DB, at target) error {
+			return bareOf(db).Clauses(clause.OnConflict{UpdateAll: true}).Create(changed(at, true)).Error
+		}},
 		{name: "save without its tenant", only: otherOnly, run: func(db *gorm.DB, at target) error {
 			return bareOf(db).Save(changed(at, true)).Error
 		}},
