@@ -173,7 +173,9 @@ func (s state) links() {
 		}
 		sides := map[string]bool{}
 		for _, l := range rec.table.Links {
-			sides[owners[pointer(rec.view, l.Table, l.References, rec.get(l.Columns))]] = true
+			if owner, ok := owners[pointer(rec.view, l.Table, l.References, rec.get(l.Columns))]; ok {
+				sides[owner] = true
+			}
 		}
 		var all []string
 		for side := range sides {
@@ -181,6 +183,15 @@ func (s state) links() {
 		}
 		slices.Sort(all)
 		rec.owner = strings.Join(all, "+")
+	}
+}
+
+// inherit leaves links whose rows are gone to those who had them before.
+func (s state) inherit(before state) {
+	for key, rec := range s {
+		if old := before[key]; old != nil && old.text == rec.text && len(rec.table.Links) > 0 {
+			rec.owner = old.owner
+		}
 	}
 }
 

@@ -63,6 +63,7 @@ func (c *check) attempt(m *subject, v writeVerb, at target) error {
 	if stateErr != nil {
 		return stateErr
 	}
+	now.inherit(c.start)
 	actor := c.pair[actor]
 	crossed := now.crossing(actor)
 	was, is := c.start.others(actor), now.others(actor)
