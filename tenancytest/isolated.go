@@ -25,7 +25,7 @@ import (
 // row of it can be made (see [Rows]). So does db without the plugin.
 //
 // db is the application's own, on a database of the test's own, such as [Template.Open] gives: rows are written and committed, and
-// put back after each attempt as far as rows can be. It must not be a transaction. The test fails at the end with one line
+// put back after each attempt; those of [Seed] stay. It must not be a transaction. The test fails at the end with one line
 // for each leak; nothing is skipped.
 func RequireIsolated(t testing.TB, db *gorm.DB, models ...any) {
 	t.Helper()

@@ -38,7 +38,7 @@ func Postgres(dial func(dsn string) gorm.Dialector, dsn string, open Opener, fil
 			return "", err
 		}
 		name := c.name()
-		if err := c.exec("CREATE DATABASE " + name + " TEMPLATE " + c.template); err != nil {
+		if err := c.exec("CREATE DATABASE " + name + " TEMPLATE " + c.template + c.how); err != nil {
 			return "", err
 		}
 		t.Cleanup(func() { c.discard(name) })
@@ -61,6 +61,7 @@ type cluster struct {
 	lock     *sql.Conn // says that the process lives
 	prefix   string
 	template string
+	how      string // a database is copied
 
 	mu  sync.Mutex // guards n and old
 	n   int
@@ -84,9 +85,14 @@ func newCluster(dial func(string) gorm.Dialector, dsn string) (*cluster, error) 
 		return nil, err
 	}
 	// Locks are of one database: names say of which.
-	var home int64
-	if err := c.lock.QueryRowContext(ctx, "SELECT oid::bigint FROM pg_database WHERE datname = current_database()").Scan(&home); err != nil {
+	var home, version int64
+	err = c.lock.QueryRowContext(ctx, `SELECT oid::bigint, current_setting('server_version_num')::bigint
+		FROM pg_database WHERE datname = current_database()`).Scan(&home, &version)
+	if err != nil {
 		return nil, err
+	}
+	if version >= 150000 {
+		c.how = " STRATEGY FILE_COPY" // the default of these versions writes every page to the log
 	}
 	all := fmt.Sprintf("tenancytest_%d_", home)
 	key := rand.Int32()

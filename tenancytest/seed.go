@@ -24,7 +24,8 @@ import (
 // Both tenants have the same ids, from 900001 on, where their tables or the primary key hold the tenant. Where tenants share a
 // table whose key is the id alone they cannot; the second tenant's then begin at 900021.
 //
-// The error names the model whose rows cannot be made. What was made before it stays. Not safe for concurrent use with itself
+// Rows of these ids that are there already are taken as they are, so Seed may be called again. The error names the model whose
+// rows cannot be made. What was made before it stays. Not safe for concurrent use with itself
 // on one database.
 func Seed(db *gorm.DB, models ...any) error {
 	s, err := newSeeder(db, models)
@@ -160,7 +161,11 @@ func (s *seeder) make(tenant int, t *table, n int) (reflect.Value, error) {
 	if err != nil {
 		return row, err
 	}
-	if err := s.as(tenant).Omit(clause.Associations).Create(row.Interface()).Error; err != nil {
+	if there, err := s.there(tenant, t, row); err != nil {
+		return row, err
+	} else if there.IsValid() {
+		row = there
+	} else if err := s.as(tenant).Omit(clause.Associations).Create(row.Interface()).Error; err != nil {
 		return row, fmt.Errorf("tenancytest: %s is not covered: its row cannot be made from the schema; complete it with tenancytest.Rows: %w",
 			t.schema.Name, err)
 	}
@@ -169,6 +174,31 @@ func (s *seeder) make(tenant int, t *table, n int) (reflect.Value, error) {
 	}
 	s.made[tenant][t][n] = row
 	return row, nil
+}
+
+// there returns the row of the same key that Seed made before, or the only one that the tenant can have.
+func (s *seeder) there(tenant int, t *table, row reflect.Value) (reflect.Value, error) {
+	key := map[string]any{}
+	for _, f := range t.keyed() {
+		v, zero := f.ValueOf(s.ctx, row.Elem())
+		if zero && !t.single() {
+			return reflect.Value{}, nil // a hook or the database gives it
+		}
+		key[f.DBName] = v
+	}
+	db := s.as(tenant).Session(&gorm.Session{SkipHooks: true})
+	if !t.single() {
+		db = db.Where(key)
+	}
+	found := reflect.New(t.schema.ModelType)
+	tx := db.Limit(1).Find(found.Interface())
+	if tx.Error != nil {
+		return found, fmt.Errorf("tenancytest: %s is not covered: its table cannot be read: %w", t.schema.Name, tx.Error)
+	}
+	if tx.RowsAffected == 0 {
+		return reflect.Value{}, nil
+	}
+	return found, nil
 }
 
 // as is a fresh session of a tenant.
