@@ -44,6 +44,8 @@ type seeder struct {
 	wanted map[*table]bool                     // has rows of both tenants
 	made   [2]map[*table]map[int]reflect.Value // pointers to rows, by tenant, table and number
 	common map[*table]reflect.Value            // a row of each central table that rows refer to
+
+	columns map[string][2]string // what the tenant column of a table holds for the two
 }
 
 func newSeeder(db *gorm.DB, args []any) (*seeder, error) {
@@ -66,6 +68,14 @@ func newSeeder(db *gorm.DB, args []any) (*seeder, error) {
 	}
 	if s.graph, err = newGraph(db, p, s.pair[0], s.models); err != nil {
 		return nil, err
+	}
+	changes, err := p.ColumnChanges(s.pair[0], s.pair[1])
+	if err != nil {
+		return nil, fmt.Errorf("tenancytest: name two tenants with tenancytest.Tenants: %w", err)
+	}
+	s.columns = map[string][2]string{}
+	for _, c := range changes {
+		s.columns[c.Table] = [2]string{spell(c.From), spell(c.To)}
 	}
 	for i := range s.made {
 		s.made[i] = map[*table]map[int]reflect.Value{}
@@ -195,10 +205,26 @@ func (s *seeder) there(tenant int, t *table, row reflect.Value) (reflect.Value, 
 	if tx.Error != nil {
 		return found, fmt.Errorf("tenancytest: %s is not covered: its table cannot be read: %w", t.schema.Name, tx.Error)
 	}
-	if tx.RowsAffected == 0 {
+	if tx.RowsAffected == 0 || !s.same(tenant, t, row, found) {
 		return reflect.Value{}, nil
 	}
 	return found, nil
+}
+
+// same reports whether what was found is what was asked for: this is the package that does not trust the answer.
+func (s *seeder) same(tenant int, t *table, row, found reflect.Value) bool {
+	for _, f := range t.keyed() {
+		want, _ := f.ValueOf(s.ctx, row.Elem())
+		got, _ := f.ValueOf(s.ctx, found.Elem())
+		if !t.single() && spell(want) != spell(got) {
+			return false
+		}
+	}
+	if t.Field == nil {
+		return true
+	}
+	owner, _ := t.Field.ValueOf(s.ctx, found.Elem())
+	return spell(owner) == s.columns[t.Name][tenant]
 }
 
 // as is a fresh session of a tenant.

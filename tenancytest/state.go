@@ -41,7 +41,7 @@ type raw struct {
 	db    *gorm.DB
 	pool  *sql.DB
 	views []*view
-	names map[*table][2]string // what the tenant column holds for the two
+	names map[string][2]string // what the tenant column of a table holds for the two
 	pair  tenants
 }
 
@@ -52,7 +52,7 @@ func newRaw(s *seeder) (*raw, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tenancytest: give the *gorm.DB itself, not a transaction: %w", err)
 	}
-	r := &raw{db: s.db, pool: pool, names: map[*table][2]string{}, pair: s.pair}
+	r := &raw{db: s.db, pool: pool, names: s.columns, pair: s.pair}
 	var owned, central []*table
 	for _, t := range s.order {
 		if t.owned {
@@ -74,15 +74,6 @@ func newRaw(s *seeder) (*raw, error) {
 		r.views = append(r.views, &view{tenancy.Bypass(ctx, "tenancytest: compare rows"), "", owned})
 	}
 	r.views = append(r.views, &view{tenancy.Central(ctx), "", central})
-	changes, err := s.plugin.ColumnChanges(s.pair[0], s.pair[1])
-	if err != nil {
-		return nil, fmt.Errorf("tenancytest: name two tenants with tenancytest.Tenants: %w", err)
-	}
-	for _, c := range changes {
-		if t := s.tables[c.Table]; t != nil {
-			r.names[t] = [2]string{spell(c.From), spell(c.To)}
-		}
-	}
 	return r, nil
 }
 
@@ -153,7 +144,7 @@ func (r *raw) describe(rec *record) {
 
 // tenantOf turns what a tenant column holds into a tenant, or leaves it.
 func (r *raw) tenantOf(t *table, spelled string) string {
-	for i, name := range r.names[t] {
+	for i, name := range r.names[t.Name] {
 		if name == spelled {
 			return string(r.pair[i])
 		}
