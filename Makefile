@@ -8,7 +8,7 @@ export GO
 TOOLS = $(CURDIR)/.bin/$(shell $(GO) env -C tools GOVERSION)
 
 .NOTPARALLEL:
-.PHONY: help test install lint unit fmt bench fuzz golden mutate
+.PHONY: help test install lint unit cover fmt bench fuzz golden mutate
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -23,6 +23,9 @@ lint: $(addprefix $(TOOLS)/,gofumpt staticcheck go-errorlint) ## format, vet, st
 
 unit: ## the tests of every module with -race, shuffled; a skipped test fails the run
 	@scripts/test.sh
+
+cover: install ## how much of the walls and the strategies the tests run; fails below 90 %
+	@scripts/cover.sh
 
 fmt: $(TOOLS)/gofumpt ## format the code
 	$(TOOLS)/gofumpt -w .

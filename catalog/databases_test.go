@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"gorm.io/driver/sqlite"
@@ -13,6 +14,8 @@ import (
 	"github.com/gorm-tenancy/tenancy"
 	"github.com/gorm-tenancy/tenancy/catalog"
 	"github.com/gorm-tenancy/tenancy/strategies/database"
+	"github.com/gorm-tenancy/tenancy/strategies/hybrid"
+	"github.com/gorm-tenancy/tenancy/strategies/shared"
 )
 
 // files is a catalog in a central SQLite file whose tenants have files of their own.
@@ -71,6 +74,59 @@ func TestFiles(t *testing.T) {
 		if got := texts(id); got != rows {
 			t.Errorf("%s has %q, want %q", id, got, rows)
 		}
+	}
+}
+
+// TestHybrid: whoever acts for the new id of a tenant before its rename is done meets its place.
+func TestHybrid(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	var tenants *catalog.Catalog
+	places := database.SQLiteFiles(filepath.Join(t.TempDir(), "tenants"), sqlite.Open)
+	strategy := hybrid.New(
+		func(ctx context.Context, id tenancy.ID) (string, string, error) { return tenants.Place(ctx, id) },
+		hybrid.Members{"shared": shared.New(), "database": database.New(places.Open, database.WithProvisioner(places))},
+	)
+	db := open(t, sqliteFile(t), strategy, nil)
+	must(t, db.WithContext(tenancy.Bypass(ctx, "create tables")).AutoMigrate(&owned{}))
+	act := catalog.Hook{
+		Steps: []catalog.Step{catalog.StepRename, catalog.StepClaim},
+		After: func(ctx context.Context, e catalog.Event) error {
+			return db.WithContext(tenancy.WithTenant(ctx, e.Target)).Where(owned{Text: "hook"}).FirstOrCreate(&owned{}).Error
+		},
+	}
+	tenants, err := catalog.New(catalog.GORM(db), catalog.Strategy(strategy), catalog.Hooks(act))
+	must(t, err)
+	for id, member := range map[tenancy.ID]string{"acme": "database", "b": "shared"} {
+		_, err := tenants.Create(ctx, catalog.Tenant{ID: id, Strategy: member})
+		must(t, err)
+		must(t, db.WithContext(tenancy.WithTenant(ctx, id)).Create(&owned{Text: string(id)}).Error)
+	}
+	renamed, err := tenants.Rename(ctx, "acme", "zeta")
+	must(t, err)
+	_, err = tenants.FillAt(ctx, 1, "database", "")
+	must(t, err)
+	claimed, err := tenants.Claim(ctx, catalog.Tenant{ID: "claimed", Strategy: "database"})
+	must(t, err)
+	for id, want := range map[tenancy.ID]string{"zeta": "zeta:acme zeta:hook", "claimed": "claimed:hook", "b": "b:b"} {
+		var rows []owned
+		must(t, db.WithContext(tenancy.WithTenant(ctx, id)).Order("id").Find(&rows).Error)
+		got := make([]string, len(rows))
+		for i, r := range rows {
+			got[i] = r.TenantID + ":" + r.Text
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s has %v, want %s", id, got, want)
+		}
+	}
+	if renamed.Strategy != "database" || claimed.Strategy != "database" {
+		t.Errorf("%+v, %+v", renamed, claimed)
+	}
+	if _, err := tenants.Rename(ctx, "b", "c"); !errors.Is(err, tenancy.ErrUnsupported) {
+		t.Errorf("renamed in shared tables: %v", err)
+	}
+	if b, err := tenants.Find(ctx, "b"); err != nil || b.State != catalog.Active {
+		t.Errorf("b is %s: %v", b.State, err)
 	}
 }
 

@@ -36,7 +36,8 @@ func (c *Catalog) Rename(ctx context.Context, from, to tenancy.ID) (Tenant, erro
 
 // move begins a move of a tenant, whose record may have been edited, to a new id.
 func (c *Catalog) move(ctx context.Context, t Tenant, step Step, to tenancy.ID) (Tenant, error) {
-	target := Tenant{ID: to, State: Creating, Step: step, Peer: t.ID}
+	// Hooks may act for the new id before the move is done: its record says where the place is.
+	target := Tenant{ID: to, State: Creating, Step: step, Peer: t.ID, Strategy: t.Strategy, Place: t.Place}
 	if err := target.Normalize(); err != nil {
 		return t, err
 	}

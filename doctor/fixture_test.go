@@ -3,12 +3,10 @@ package doctor_test
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"log/slog"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"gorm.io/driver/mysql"
@@ -264,8 +262,7 @@ var wards = map[string]func(t testing.TB) *clinic{
 	"database on Postgres": func(t testing.TB) *clinic {
 		c := onPostgres(t, nil)
 		server := servers.Postgres(t)
-		c.prefix = c.name + "_"
-		t.Cleanup(func() { c.dropPostgres() })
+		c.prefix = server.Prefix(t)
 		places := database.PostgresDatabases(server.DSN(servers.Superuser, "postgres"), secrets(t), database.Prefix(c.prefix))
 		c.strategy = database.New(places.Open, database.WithProvisioner(places))
 		return c.settle()
@@ -309,17 +306,14 @@ func onPostgres(t testing.TB, s tenancy.Strategy, options ...tenancy.Option) *cl
 	return c
 }
 
-var prefixes atomic.Int64
-
 func onMariaDB(t testing.TB, s tenancy.Strategy, options ...tenancy.Option) *clinic {
 	t.Helper()
 	server := servers.MariaDB(t)
 	c := &clinic{TB: t, kind: "mysql", strategy: s, plugin: options, name: server.Database(t)}
-	c.prefix = fmt.Sprintf("d%d_", prefixes.Add(1))
+	c.prefix = server.Prefix(t)
 	c.dsn = server.DSN(servers.App, c.name)
 	c.raw = c.connect("mysql", server.DSN("root", c.name))
 	c.exec("GRANT ALL ON `" + strings.ReplaceAll(c.prefix, "_", `\_`) + "%`.* TO app@'127.0.0.1'")
-	t.Cleanup(func() { c.dropMariaDB() })
 	return c
 }
 
@@ -329,29 +323,4 @@ func (c *clinic) connect(driver, dsn string) *sql.DB {
 	must(c, err)
 	c.Cleanup(func() { db.Close() })
 	return db
-}
-
-func (c *clinic) texts(query string) (all []string) {
-	c.Helper()
-	rows, err := c.raw.Query(query)
-	must(c, err)
-	defer rows.Close()
-	for rows.Next() {
-		var text string
-		must(c, rows.Scan(&text))
-		all = append(all, text)
-	}
-	must(c, rows.Err())
-	return all
-}
-
-func (c *clinic) dropPostgres() {
-	c.exec("UPDATE pg_database SET datistemplate = false WHERE starts_with(datname, '" + c.prefix + "')")
-	c.exec(c.texts("SELECT format('DROP DATABASE %I WITH (FORCE)', datname) FROM pg_database WHERE starts_with(datname, '" + c.prefix + "')")...)
-	c.exec(c.texts("SELECT format('DROP ROLE %I', rolname) FROM pg_roles WHERE starts_with(rolname, '" + c.prefix + "')")...)
-}
-
-func (c *clinic) dropMariaDB() {
-	c.exec(c.texts("SELECT CONCAT('DROP DATABASE `', SCHEMA_NAME, '`') FROM information_schema.SCHEMATA WHERE LEFT(SCHEMA_NAME, LENGTH('" + c.prefix + "')) = '" + c.prefix + "'")...)
-	c.exec(c.texts("SELECT CONCAT('DROP USER ''', User, '''@''', Host, '''') FROM mysql.user WHERE LEFT(User, LENGTH('" + c.prefix + "')) = '" + c.prefix + "'")...)
 }

@@ -112,7 +112,7 @@ func (a *mounted) action(do func(ctx context.Context, c *call, args []string) er
 			return err
 		}
 		defer func() { err = errors.Join(err, env.close()) }()
-		return do(ctx, &call{p, cmd, env}, args)
+		return env.unprepared(ctx, do(ctx, &call{p, cmd, env}, args))
 	}
 }
 

@@ -253,3 +253,19 @@ func TestRepair(t *testing.T) {
 		{args: "tenants repair new", want: result{out: "new is active\n"}},
 	})
 }
+
+// TestUnprepared: who begins with another command than migrate up is told so, and only then.
+func TestUnprepared(t *testing.T) {
+	t.Parallel()
+	const hint = "make them first, with migrate up"
+	w := newWorld(t, "database")
+	if r := w.run("tenants", "show", "nobody"); r.code == 0 || strings.Contains(r.err, hint) {
+		t.Errorf("%+v", r)
+	}
+	must(t, w.db.WithContext(tenancy.Bypass(t.Context(), "an empty database")).Migrator().DropTable(catalog.Models()...))
+	for _, args := range [][]string{{"tenants", "list"}, {"tenants", "create", "new"}, {"migrate", "status"}} {
+		if r := w.run(args...); r.code == 0 || !strings.Contains(r.err, hint) {
+			t.Errorf("%v: %+v", args, r)
+		}
+	}
+}

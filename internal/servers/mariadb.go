@@ -164,7 +164,7 @@ func (s *MariaDBServer) createNamed(name string) error {
 
 // copyTables sends everything at once: a round trip for each table would cost more than the table.
 func (s *MariaDBServer) copyTables(ctx context.Context, to, from string) error {
-	names, err := s.tables(ctx, from)
+	names, err := column(ctx, s.admin, "SELECT table_name FROM information_schema.tables WHERE table_schema = ?", from)
 	if err != nil {
 		return err
 	}
@@ -180,21 +180,4 @@ func (s *MariaDBServer) copyTables(ctx context.Context, to, from string) error {
 	script.WriteString("SET foreign_key_checks = 1")
 	_, err = s.admin.ExecContext(ctx, script.String())
 	return err
-}
-
-func (s *MariaDBServer) tables(ctx context.Context, database string) ([]string, error) {
-	rows, err := s.admin.QueryContext(ctx, "SELECT table_name FROM information_schema.tables WHERE table_schema = ?", database)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var names []string
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			return nil, err
-		}
-		names = append(names, name)
-	}
-	return names, rows.Err()
 }

@@ -35,6 +35,25 @@ func TestMariaDBDatabaseIsDropped(t *testing.T) {
 	}
 }
 
+func TestMariaDBPrefix(t *testing.T) {
+	t.Parallel()
+	s := servers.MariaDB(t)
+	db := open(t, "mysql", s.DSN("root", ""))
+	var prefix string
+	t.Run("owner", func(t *testing.T) {
+		prefix = s.Prefix(t)
+		run(t, db, "CREATE DATABASE "+prefix+"x")
+		run(t, db, "CREATE USER "+prefix+"x@'127.0.0.1'")
+	})
+	for _, query := range []string{
+		"SELECT count(*) FROM information_schema.schemata WHERE schema_name = ?", "SELECT count(*) FROM mysql.user WHERE User = ?",
+	} {
+		if n := value[int](t, db, query, prefix+"x"); n != 0 {
+			t.Errorf("%s: something outlived its test", query)
+		}
+	}
+}
+
 func TestMariaDBFaults(t *testing.T) {
 	t.Parallel()
 	s := servers.NewMariaDB(t)

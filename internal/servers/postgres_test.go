@@ -110,6 +110,25 @@ func TestPostgresDatabaseIsDropped(t *testing.T) {
 	}
 }
 
+func TestPostgresPrefix(t *testing.T) {
+	t.Parallel()
+	s := servers.Postgres(t)
+	db := open(t, "pgx", s.DSN(servers.Superuser, "postgres"))
+	var prefix string
+	t.Run("owner", func(t *testing.T) {
+		prefix = s.Prefix(t)
+		run(t, db, "CREATE ROLE "+prefix+"x LOGIN")
+		run(t, db, "CREATE DATABASE "+prefix+"x OWNER "+prefix+"x IS_TEMPLATE true")
+	})
+	for _, query := range []string{
+		"SELECT count(*) FROM pg_database WHERE datname = $1", "SELECT count(*) FROM pg_roles WHERE rolname = $1",
+	} {
+		if n := value[int](t, db, query, prefix+"x"); n != 0 {
+			t.Errorf("%s: something outlived its test", query)
+		}
+	}
+}
+
 // fillOnce is for Template: it fills the database by statements that fail the second time.
 func fillOnce(t *testing.T, driver string, dsn func(database string) string) func(database string) error {
 	return func(database string) error {

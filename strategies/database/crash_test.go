@@ -60,19 +60,17 @@ func (s site) open(t testing.TB) (*gorm.DB, *database.Strategy, stoppable) {
 
 func newSite(t testing.TB, kind string) site {
 	t.Helper()
-	s := site{kind: kind, prefix: newPrefix()}
+	s := site{kind: kind}
 	switch kind {
 	case "SQLite":
 		dir := t.TempDir()
 		s.central, s.admin = filepath.Join(dir, "central.db"), filepath.Join(dir, "tenants")
 	case "PostgreSQL":
 		server := servers.Postgres(t)
-		dropPostgres(t, s.prefix)
-		s.central, s.admin = server.DSN(servers.App, server.Database(t)), server.DSN(servers.Superuser, "postgres")
+		s.prefix, s.central, s.admin = server.Prefix(t), server.DSN(servers.App, server.Database(t)), server.DSN(servers.Superuser, "postgres")
 	case "MariaDB":
 		server := servers.MariaDB(t)
-		dropMariaDB(t, s.prefix)
-		s.central, s.admin = server.DSN(servers.App, server.Database(t)), server.DSN("root", "")
+		s.prefix, s.central, s.admin = server.Prefix(t), server.DSN(servers.App, server.Database(t)), server.DSN("root", "")
 	}
 	return s
 }

@@ -33,8 +33,8 @@ func TestFaults(t *testing.T) {
 }
 
 func faults(t *testing.T, config gorm.Config) {
-	server, prefix := servers.Postgres(t), newPrefix()
-	dropPostgres(t, prefix)
+	server := servers.Postgres(t)
+	prefix := server.Prefix(t)
 	at := database.PostgresDatabases(server.DSN(servers.Superuser, "postgres"), secrets(t), database.Prefix(prefix))
 	down, slow := wire.New(t, server.Addr()), wire.New(t, server.Addr())
 	through := map[tenancy.ID]*wire.Proxy{"down": down, "slow": slow}

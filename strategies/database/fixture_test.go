@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"gorm.io/driver/mysql"
@@ -116,9 +115,8 @@ var engines = map[string]func(t testing.TB) engine{
 		}
 	},
 	"PostgreSQL": func(t testing.TB) engine {
-		server, prefix := servers.Postgres(t), newPrefix()
-		dropPostgres(t, prefix)
-		main := server.Database(t)
+		server := servers.Postgres(t)
+		main, prefix := server.Database(t), server.Prefix(t)
 		return engine{
 			central: postgres.Open(server.DSN(servers.App, main)),
 			plain:   postgres.Open(server.DSN(servers.App, server.Database(t))),
@@ -132,9 +130,8 @@ var engines = map[string]func(t testing.TB) engine{
 		}
 	},
 	"MariaDB": func(t testing.TB) engine {
-		server, prefix := servers.MariaDB(t), newPrefix()
-		dropMariaDB(t, prefix)
-		main := server.Database(t)
+		server := servers.MariaDB(t)
+		main, prefix := server.Database(t), server.Prefix(t)
 		return engine{
 			central: mysql.Open(server.DSN(servers.App, main)),
 			plain:   mysql.Open(server.DSN(servers.App, server.Database(t))),
@@ -149,47 +146,11 @@ var engines = map[string]func(t testing.TB) engine{
 	},
 }
 
-var prefixes atomic.Int64
-
-func newPrefix() string { return fmt.Sprintf("p%d_", prefixes.Add(1)) }
-
 func secrets(t testing.TB) database.Secrets {
 	t.Helper()
 	s, err := database.Derived([]byte("0123456789abcdef0123456789abcdef"))
 	must(t, err)
 	return s
-}
-
-// dropPostgres removes what a prefix has made when the test ends.
-func dropPostgres(t testing.TB, prefix string) {
-	t.Helper()
-	db := openRaw(t, "pgx", servers.Postgres(t).DSN(servers.Superuser, "postgres"))
-	t.Cleanup(func() {
-		for _, q := range []string{
-			"UPDATE pg_database SET datistemplate = false WHERE starts_with(datname, '" + prefix + "')",
-			"SELECT format('DROP DATABASE %I WITH (FORCE)', datname) FROM pg_database WHERE starts_with(datname, '" + prefix + "')",
-			"SELECT format('DROP ROLE %I', rolname) FROM pg_roles WHERE starts_with(rolname, '" + prefix + "')",
-		} {
-			for _, statement := range column(t, db, q) {
-				exec(t, db, statement)
-			}
-		}
-	})
-}
-
-func dropMariaDB(t testing.TB, prefix string) {
-	t.Helper()
-	db := openRaw(t, "mysql", servers.MariaDB(t).DSN("root", ""))
-	t.Cleanup(func() {
-		for _, q := range []string{
-			"SELECT CONCAT('DROP DATABASE `', SCHEMA_NAME, '`') FROM information_schema.SCHEMATA WHERE LEFT(SCHEMA_NAME, LENGTH('" + prefix + "')) = '" + prefix + "'",
-			"SELECT CONCAT('DROP USER ''', User, '''@''', Host, '''') FROM mysql.user WHERE LEFT(User, LENGTH('" + prefix + "')) = '" + prefix + "'",
-		} {
-			for _, statement := range column(t, db, q) {
-				exec(t, db, statement)
-			}
-		}
-	})
 }
 
 func openRaw(t testing.TB, driver, dsn string) *sql.DB {

@@ -116,12 +116,15 @@ func (s *Strategy) retag(ctx context.Context, to tenancy.ID, changes []tenancy.C
 	}
 	db := s.db.Session(&gorm.Session{NewDB: true, Context: tenancy.WithTenant(ctx, to)})
 	return db.Transaction(func(tx *gorm.DB) error {
+		var here []tenancy.ColumnChange
 		for _, c := range changes {
-			err := tx.Exec("UPDATE "+tx.Statement.Quote(c.Table)+" SET "+tx.Statement.Quote(c.Column)+" = ? WHERE "+
-				tx.Statement.Quote(c.Column)+" = ?", c.To, c.From).Error
-			if err != nil {
-				return fmt.Errorf("database: give the rows of table %q the new id: %w", c.Table, err)
+			if tx.Migrator().HasTable(c.Table) { // otherwise the tenant is behind in its migrations
+				c.Table, c.Column = tx.Statement.Quote(c.Table), tx.Statement.Quote(c.Column)
+				here = append(here, c)
 			}
+		}
+		if err := tenantconn.Retag(tx.Statement.Context, tx.Statement.ConnPool, tx.Name(), here); err != nil {
+			return fmt.Errorf("database: give the rows the new id: %w", err)
 		}
 		return nil
 	})

@@ -3,7 +3,6 @@ package hybrid_test
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -213,29 +212,15 @@ func files(t testing.TB) site {
 	}
 }
 
-var prefixes = make(chan int, 1)
-
-// prefix is one of its own for each test on a server.
-func prefix() string {
-	n := 0
-	select {
-	case n = <-prefixes:
-	default:
-	}
-	prefixes <- n + 1
-	return fmt.Sprintf("h%d_", n)
-}
-
 // onPostgres has shared tables in public, central ones in a schema of their own that every tenant's search_path ends with.
 func onPostgres(rowSecurity bool) func(t testing.TB) site {
 	return func(t testing.TB) site {
-		server, pre := servers.Postgres(t), prefix()
-		name := server.Database(t)
+		server := servers.Postgres(t)
+		name, pre := server.Database(t), server.Prefix(t)
 		dsn := server.DSN(servers.App, name)
 		secrets, err := database.Derived([]byte("0123456789abcdef0123456789abcdef"))
 		must(t, err)
 		places := database.PostgresDatabases(server.DSN(servers.Superuser, "postgres"), secrets, database.Prefix(pre))
-		dropPostgres(t, pre)
 		var tables *shared.Strategy
 		if rowSecurity {
 			tables = shared.New(shared.RowLevelSecurity())
@@ -287,33 +272,6 @@ func onPostgres(rowSecurity bool) func(t testing.TB) site {
 	}
 }
 
-func dropPostgres(t testing.TB, pre string) {
-	db, err := sql.Open("pgx", servers.Postgres(t).DSN(servers.Superuser, "postgres"))
-	must(t, err)
-	t.Cleanup(func() {
-		defer db.Close()
-		for _, q := range []string{
-			"SELECT format('ALTER DATABASE %I IS_TEMPLATE false', datname) FROM pg_database WHERE datistemplate AND starts_with(datname, '" + pre + "')",
-			"SELECT format('DROP DATABASE %I WITH (FORCE)', datname) FROM pg_database WHERE starts_with(datname, '" + pre + "')",
-			"SELECT format('DROP ROLE %I', rolname) FROM pg_roles WHERE starts_with(rolname, '" + pre + "')",
-		} {
-			rows, err := db.Query(q)
-			must(t, err)
-			var statements []string
-			for rows.Next() {
-				var s string
-				must(t, rows.Scan(&s))
-				statements = append(statements, s)
-			}
-			rows.Close()
-			for _, s := range statements {
-				_, err := db.Exec(s)
-				must(t, err)
-			}
-		}
-	})
-}
-
 // centralNames gives central tables the database they live in, as MySQL's schema strategy asks.
 type centralNames struct {
 	naming.NamingStrategy
@@ -328,17 +286,11 @@ func (n centralNames) TableName(model string) string {
 }
 
 func onMariaDB(t testing.TB) site {
-	server, pre := servers.MariaDB(t), prefix()
-	name := server.Database(t)
+	server := servers.MariaDB(t)
+	name, pre := server.Database(t), server.Prefix(t)
 	root, err := sql.Open("mysql", server.DSN("root", ""))
 	must(t, err)
-	t.Cleanup(func() {
-		defer root.Close()
-		for _, id := range []string{"thor", "loki", "potter"} {
-			_, err := root.Exec("DROP DATABASE IF EXISTS " + pre + id)
-			must(t, err)
-		}
-	})
+	t.Cleanup(func() { root.Close() })
 	return site{
 		central: mysql.Open(server.DSN("root", name)),
 		again:   func() gorm.Dialector { return mysql.Open(server.DSN("root", name)) },

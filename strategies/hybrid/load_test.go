@@ -112,34 +112,6 @@ func TestMoveUnderLoad(t *testing.T) {
 	}
 }
 
-// TestRename writes the new id into the rows. Where foreign keys forbid that, the place can be given back.
-func TestRename(t *testing.T) {
-	t.Parallel()
-	c := combinations[2] // PostgreSQL, potter in a schema
-	w := c.begin(t)
-	ctx := context.Background()
-	if err := w.strategy.Rename(ctx, "thor", "donar"); !errors.Is(err, tenancy.ErrUnsupported) {
-		t.Errorf("renamed in shared tables: %v", err)
-	}
-	if err := w.strategy.Clone(ctx, "potter", "loki"); !errors.Is(err, tenancy.ErrUnsupported) {
-		t.Errorf("cloned: %v", err)
-	}
-	if err := w.strategy.Rename(ctx, "potter", "harry"); err == nil {
-		t.Error("renamed rows that refer to each other")
-	}
-	must(t, w.strategy.Rename(ctx, "harry", "potter")) // as a catalog takes it back; harry has no record
-	if got := titles(t, w.as("potter")); got != "potter 1, potter, potter 2" {
-		t.Errorf("potter sees %s", got)
-	}
-	must(t, w.as("potter").Where("1 = 1").Delete(&Choice{}).Error)
-	must(t, w.strategy.Rename(ctx, "potter", "harry"))
-	w.records.set("harry", at("schema"))
-	if got := titles(t, w.as("harry")); got != "potter 1, potter 2" {
-		t.Errorf("harry sees %s", got)
-	}
-	must(t, w.as("harry").Create(&Poll{ID: 3, Title: "new"}).Error)
-}
-
 // TestMistakes make db.Use fail.
 func TestMistakes(t *testing.T) {
 	t.Parallel()

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"gorm.io/gorm"
-
 	"github.com/gorm-tenancy/tenancy"
 	"github.com/gorm-tenancy/tenancy/tenantconn"
 )
@@ -62,8 +60,8 @@ func (s *Strategy) deprovision(ctx context.Context, id tenancy.ID, member int, p
 	return s.erase(ctx, id, member)
 }
 
-// Rename gives the tenant's place to another id, by the member that the record of one of them names, and where other tenants
-// share tables writes the new id into its rows. It is tenancy.ErrUnsupported where that member is no tenancy.Renamer.
+// Rename gives the tenant's place, and its rows, to another id, by the member that the record of one of them names. It is
+// tenancy.ErrUnsupported where that member is no tenancy.Renamer.
 func (s *Strategy) Rename(ctx context.Context, from, to tenancy.ID) error {
 	i, place, err := s.locate(ctx, from)
 	if err != nil { // a rename that is taken back: the record of to names the place
@@ -76,30 +74,7 @@ func (s *Strategy) Rename(ctx context.Context, from, to tenancy.ID) error {
 	if !ok {
 		return fmt.Errorf("%w: the member %q cannot rename tenants", tenancy.ErrUnsupported, s.members[i].name)
 	}
-	if err := r.Rename(s.placed(ctx, from, i, place), from, to); err != nil || !s.Isolation().Mixed {
-		return err
-	}
-	return s.restamp(ctx, to, i, place)
-}
-
-// restamp writes a new id into the rows of a place that was given to it.
-func (s *Strategy) restamp(ctx context.Context, id tenancy.ID, member int, place string) error {
-	db, tables, err := s.home()
-	if err != nil {
-		return err
-	}
-	return db.WithContext(s.inside(ctx, id, member, place)).Transaction(func(tx *gorm.DB) error {
-		for _, t := range tables {
-			if t.Column == "" {
-				continue
-			}
-			set := "UPDATE " + tx.Statement.Quote(t.Name) + " SET " + tx.Statement.Quote(t.Column) + " = ?"
-			if err := tx.Exec(set, tenancy.Current).Error; err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return r.Rename(s.placed(ctx, from, i, place), from, to)
 }
 
 // Clone makes the place of to with the rows of from, by the member that serves both. It is tenancy.ErrUnsupported where that

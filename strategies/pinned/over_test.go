@@ -61,6 +61,13 @@ func TestOver(t *testing.T) {
 					t.Errorf("as %s: %v, %v", id, err, raw)
 				}
 			}
+			if !tc.places {
+				return
+			}
+			must(t, s.Deprovision(t.Context(), "a"))
+			if err := db.WithContext(as("a")).Create(&Note{Text: "x"}).Error; err == nil {
+				t.Error("a is served without a place")
+			}
 		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"gorm.io/driver/postgres"
@@ -172,4 +173,22 @@ func TestAttach(t *testing.T) {
 	if err := s.Deprovision(t.Context(), "b"); !errors.Is(err, tenancy.ErrUnknownTenant) {
 		t.Error(err)
 	}
+	late := db()
+	late.Plugins["gorm:db_resolver"] = resolver{}
+	if err := late.Use(plugin(pinned.New("a"))); err == nil || !strings.Contains(err.Error(), "dbresolver") {
+		t.Errorf("connections chosen before they are guarded: %v", err)
+	}
+	limited := db()
+	pool, err := limited.DB()
+	must(t, err)
+	pool.SetMaxOpenConns(3)
+	must(t, limited.Use(plugin(pinned.New("a"))))
+	if pool, err = limited.DB(); err != nil || pool.Stats().MaxOpenConnections != 3 {
+		t.Errorf("%d connections: %v", pool.Stats().MaxOpenConnections, err)
+	}
 }
+
+type resolver struct{}
+
+func (resolver) Name() string              { return "gorm:db_resolver" }
+func (resolver) Initialize(*gorm.DB) error { return nil }

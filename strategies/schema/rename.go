@@ -70,18 +70,19 @@ func renamed(ctx context.Context, tx *sql.Tx, from, to tenancy.ID, old, name str
 
 // retag gives rows of tables with a tenant column the new id.
 func retag(ctx context.Context, tx *sql.Tx, name string, changes []tenancy.ColumnChange) error {
+	var here []tenancy.ColumnChange
 	for _, c := range changes {
-		table, column := quote(name)+"."+quote(c.Table), quote(c.Column)
+		table := quote(name) + "." + quote(c.Table)
 		var there sql.NullString
 		if err := tx.QueryRowContext(ctx, "SELECT to_regclass($1)::text", table).Scan(&there); err != nil {
 			return err
 		}
-		if !there.Valid { // the tenant is behind in its migrations
-			continue
+		if there.Valid { // otherwise the tenant is behind in its migrations
+			here = append(here, tenancy.ColumnChange{Table: table, Column: quote(c.Column), From: c.From, To: c.To})
 		}
-		if _, err := tx.ExecContext(ctx, "UPDATE "+table+" SET "+column+" = $1 WHERE "+column+" = $2", c.To, c.From); err != nil {
-			return fmt.Errorf("schema: give the rows of table %q the new id: %w", c.Table, err)
-		}
+	}
+	if err := tenantconn.Retag(ctx, tx, "postgres", here); err != nil {
+		return fmt.Errorf("schema: give the rows the new id: %w", err)
 	}
 	return nil
 }

@@ -6,9 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"gorm.io/gorm"
-
-	"github.com/gorm-tenancy/tenancy"
+	"github.com/gorm-tenancy/tenancy/internal/matrix"
 	"github.com/gorm-tenancy/tenancy/strategies/strategytest"
 )
 
@@ -21,8 +19,8 @@ const blunt = "another scope"
 // mode that it runs in, and everything fails that anybody can see.
 func TestNotices(t *testing.T) {
 	if os.Getenv(inHole) != "" { // in the process below
-		h := sharedOnSQLite(t)
-		h.Open = func(t testing.TB, config *gorm.Config, _ ...tenancy.Option) *gorm.DB { return open(t, h.at(), config) }
+		h := matrix.Pairs()[0].Harness(t)
+		h.Open = h.Bare
 		h.Lacks = map[strategytest.Capability]string{}
 		strategytest.Run(t, h.Harness)
 		return

@@ -1,7 +1,6 @@
-package strategytest_test
+package matrix
 
 import (
-	"database/sql"
 	"testing"
 
 	"gorm.io/driver/mysql"
@@ -50,39 +49,10 @@ func (n centralNames) TableName(model string) string {
 	return table
 }
 
-// each runs the statements that a query returns.
-func each(t testing.TB, admin *sql.DB, q string, args ...any) {
-	t.Helper()
-	rows, err := admin.Query(q, args...)
-	must(t, err)
-	var statements []string
-	for rows.Next() {
-		var s string
-		must(t, rows.Scan(&s))
-		statements = append(statements, s)
-	}
-	must(t, rows.Err())
-	rows.Close()
-	for _, s := range statements {
-		_, err := admin.Exec(s)
-		must(t, err)
-	}
-}
-
-func (m maria) drop(t testing.TB, prefix string) {
-	admin := raw(t, "mysql", m.server.DSN("root", ""))
-	t.Cleanup(func() {
-		each(t, admin, "SELECT CONCAT('DROP DATABASE `', SCHEMA_NAME, '`') FROM information_schema.SCHEMATA "+
-			"WHERE LEFT(SCHEMA_NAME, LENGTH(?)) = ?", prefix, prefix)
-		each(t, admin, "SELECT CONCAT('DROP USER ''', User, '''@''', Host, '''') FROM mysql.user "+
-			"WHERE LEFT(User, LENGTH(?)) = ?", prefix, prefix)
-	})
-}
-
-func sharedOnMariaDB(t testing.TB) pair {
+func sharedOnMariaDB(t testing.TB) Harness {
 	m := onMaria(t)
 	o := &opener{at: m.at(servers.App), make: func() tenancy.Strategy { return shared.New() }}
-	return pair{o, strategytest.Harness{
+	return Harness{o, strategytest.Harness{
 		Open: o.open, Plain: m.plainly(), Lacks: onWallAlone,
 		Raw: pools("mysql", func(tenancy.ID) string { return m.server.DSN("root", m.name) }),
 	}}
@@ -100,37 +70,37 @@ func (m maria) placeOf(prefix string, own ...tenancy.ID) func(id tenancy.ID) str
 	}
 }
 
-func schemaOnMariaDB(t testing.TB) pair {
-	m, prefix := onMaria(t), newPrefix()
-	m.drop(t, prefix)
+func schemaOnMariaDB(t testing.TB) Harness {
+	m := onMaria(t)
+	prefix := m.server.Prefix(t)
 	o := &opener{at: m.at("root"), names: centralNames{database: m.name}, make: func() tenancy.Strategy { return schema.New(schema.Prefix(prefix)) }}
-	return pair{o, strategytest.Harness{
+	return Harness{o, strategytest.Harness{
 		Open: o.open, Plain: m.plainly(), Provision: o.provision, Deprovision: o.deprovision,
 		Raw: pools("mysql", m.placeOf(prefix, "a", "b")),
 	}}
 }
 
-func databaseOnMariaDB(t testing.TB) pair {
-	m, prefix := onMaria(t), newPrefix()
-	m.drop(t, prefix)
+func databaseOnMariaDB(t testing.TB) Harness {
+	m := onMaria(t)
+	prefix := m.server.Prefix(t)
 	o := &opener{at: m.at(servers.App), make: func() tenancy.Strategy {
 		places := database.MySQLDatabases(m.server.DSN("root", ""), secrets(t), database.MySQLPrefix(prefix))
 		return database.New(places.Open, database.WithProvisioner(places))
 	}}
-	return pair{o, strategytest.Harness{
+	return Harness{o, strategytest.Harness{
 		Open: o.open, Plain: m.plainly(), Provision: o.provision, Deprovision: o.deprovision, Lacks: apart,
 		Raw: pools("mysql", m.placeOf(prefix, "a", "b")),
 	}}
 }
 
-func hybridOnMariaDB(t testing.TB) pair {
-	m, prefix := onMaria(t), newPrefix()
-	m.drop(t, prefix)
+func hybridOnMariaDB(t testing.TB) Harness {
+	m := onMaria(t)
+	prefix := m.server.Prefix(t)
 	names := centralNames{database: m.name}
 	o := &opener{at: m.at("root"), names: names, make: func() tenancy.Strategy {
 		return hybrid.New(sharesTables("a", "schema"), hybrid.Members{"shared": shared.New(), "schema": schema.New(schema.Prefix(prefix))})
 	}}
-	return pair{o, strategytest.Harness{
+	return Harness{o, strategytest.Harness{
 		Open: o.open, Plain: m.plainly(), Provision: o.provision, Deprovision: o.deprovision,
 		Lacks: map[strategytest.Capability]string{strategytest.SQLText: noText},
 		Raw:   pools("mysql", m.placeOf(prefix, "b")),

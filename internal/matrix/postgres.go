@@ -1,10 +1,8 @@
-package strategytest_test
+package matrix
 
 import (
 	"context"
-	"fmt"
 	"maps"
-	"sync/atomic"
 	"testing"
 
 	"gorm.io/driver/postgres"
@@ -76,20 +74,20 @@ var (
 	}}
 )
 
-func sharedOnPostgres(w way) func(t testing.TB) pair {
-	return func(t testing.TB) pair {
+func sharedOnPostgres(w way) func(t testing.TB) Harness {
+	return func(t testing.TB) Harness {
 		c := onPostgres(t)
 		dsn := w.dsn(t, c.app())
 		o := &opener{at: func() gorm.Dialector { return postgres.Open(dsn) }, make: func() tenancy.Strategy { return shared.New() }}
-		return pair{o, strategytest.Harness{
+		return Harness{o, strategytest.Harness{
 			Open: o.open, Plain: c.plainly(), Lacks: w.excused(onWallAlone),
 			Raw: pools("pgx", func(tenancy.ID) string { return c.super("") }),
 		}}
 	}
 }
 
-func rowSecurity(w way) func(t testing.TB) pair {
-	return func(t testing.TB) pair {
+func rowSecurity(w way) func(t testing.TB) Harness {
+	return func(t testing.TB) Harness {
 		c := onPostgres(t)
 		dsn := w.dsn(t, c.app())
 		opts := []shared.Option{shared.RowLevelSecurity()}
@@ -97,7 +95,7 @@ func rowSecurity(w way) func(t testing.TB) pair {
 			opts = append(opts, shared.Pooled())
 		}
 		o := &opener{at: func() gorm.Dialector { return postgres.Open(dsn) }, make: func() tenancy.Strategy { return shared.New(opts...) }}
-		return pair{o, strategytest.Harness{
+		return Harness{o, strategytest.Harness{
 			Open: o.open, Plain: c.plainly(), Lacks: w.excused(nil),
 			Raw: pools("pgx", func(tenancy.ID) string { return c.super("") }),
 			Prepare: func(t testing.TB, owned, central []any) {
@@ -110,8 +108,8 @@ func rowSecurity(w way) func(t testing.TB) pair {
 	}
 }
 
-func schemaOnPostgres(w way) func(t testing.TB) pair {
-	return func(t testing.TB) pair {
+func schemaOnPostgres(w way) func(t testing.TB) Harness {
+	return func(t testing.TB) Harness {
 		c := onPostgres(t)
 		dsn := w.dsn(t, c.app())
 		opts := w.schema
@@ -119,7 +117,7 @@ func schemaOnPostgres(w way) func(t testing.TB) pair {
 			opts = append(opts, schema.Pooled())
 		}
 		o := &opener{at: func() gorm.Dialector { return postgres.Open(dsn) }, make: func() tenancy.Strategy { return schema.New(opts...) }}
-		return pair{o, strategytest.Harness{
+		return Harness{o, strategytest.Harness{
 			Open: o.open, Plain: c.plainly(), Provision: o.provision, Deprovision: o.deprovision, Lacks: w.excused(nil),
 			Raw: pools("pgx", func(id tenancy.ID) string {
 				if id == "" {
@@ -131,10 +129,6 @@ func schemaOnPostgres(w way) func(t testing.TB) pair {
 	}
 }
 
-var prefixes atomic.Int64
-
-func newPrefix() string { return fmt.Sprintf("suite%d_", prefixes.Add(1)) }
-
 func secrets(t testing.TB) database.Secrets {
 	t.Helper()
 	s, err := database.Derived([]byte("0123456789abcdef0123456789abcdef"))
@@ -142,14 +136,14 @@ func secrets(t testing.TB) database.Secrets {
 	return s
 }
 
-func databaseOnPostgres(t testing.TB) pair {
-	c, prefix := onPostgres(t), newPrefix()
-	dropPostgres(t, c.server, prefix)
+func databaseOnPostgres(t testing.TB) Harness {
+	c := onPostgres(t)
+	prefix := c.server.Prefix(t)
 	o := &opener{at: c.at(""), make: func() tenancy.Strategy {
 		places := database.PostgresDatabases(c.server.DSN(servers.Superuser, "postgres"), secrets(t), database.Prefix(prefix))
 		return database.New(places.Open, database.WithProvisioner(places))
 	}}
-	return pair{o, strategytest.Harness{
+	return Harness{o, strategytest.Harness{
 		Open: o.open, Plain: c.plainly(), Provision: o.provision, Deprovision: o.deprovision, Lacks: apart,
 		Raw: pools("pgx", func(id tenancy.ID) string {
 			if id == "" {
@@ -160,23 +154,8 @@ func databaseOnPostgres(t testing.TB) pair {
 	}}
 }
 
-// dropPostgres removes what a prefix has made when the test ends.
-func dropPostgres(t testing.TB, s *servers.PostgresServer, prefix string) {
-	t.Helper()
-	admin := raw(t, "pgx", s.DSN(servers.Superuser, "postgres"))
-	t.Cleanup(func() {
-		for _, q := range []string{
-			"SELECT format('ALTER DATABASE %I IS_TEMPLATE false', datname) FROM pg_database WHERE datistemplate AND starts_with(datname, $1)",
-			"SELECT format('DROP DATABASE %I WITH (FORCE)', datname) FROM pg_database WHERE starts_with(datname, $1)",
-			"SELECT format('DROP ROLE %I', rolname) FROM pg_roles WHERE starts_with(rolname, $1)",
-		} {
-			each(t, admin, q, prefix)
-		}
-	})
-}
-
-func hybridOnPostgres(sharing tenancy.ID) func(t testing.TB) pair {
-	return func(t testing.TB) pair {
+func hybridOnPostgres(sharing tenancy.ID) func(t testing.TB) Harness {
+	return func(t testing.TB) Harness {
 		c := onPostgres(t)
 		o := &opener{at: c.at("&search_path=public,central"), make: func() tenancy.Strategy {
 			return hybrid.New(sharesTables(sharing, "schema"), hybrid.Members{"shared": shared.New(), "schema": schema.New(schema.Shared("central"))})
@@ -207,6 +186,6 @@ func hybridOnPostgres(sharing tenancy.ID) func(t testing.TB) pair {
 		} else {
 			h.Lacks = map[strategytest.Capability]string{"deprovision": inTables}
 		}
-		return pair{o, h}
+		return Harness{o, h}
 	}
 }

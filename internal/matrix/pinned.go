@@ -1,4 +1,4 @@
-package strategytest_test
+package matrix
 
 import (
 	"maps"
@@ -10,8 +10,8 @@ import (
 )
 
 // pinnedTo serves a alone, where another strategy has the rows of both.
-func pinnedTo(within func(t testing.TB) pair) func(t testing.TB) pair {
-	return func(t testing.TB) pair {
+func pinnedTo(within func(t testing.TB) Harness) func(t testing.TB) Harness {
+	return func(t testing.TB) Harness {
 		p := within(t)
 		inner := p.make
 		p.make = func() tenancy.Strategy {

@@ -1,4 +1,4 @@
-package strategytest_test
+package matrix
 
 import (
 	"context"
@@ -26,10 +26,10 @@ func (f files) at(name string) func() gorm.Dialector {
 	return func() gorm.Dialector { return sqlite.Open(f.path(name)) }
 }
 
-func sharedOnSQLite(t testing.TB) pair {
+func sharedOnSQLite(t testing.TB) Harness {
 	f := files{t.TempDir()}
 	o := &opener{at: f.at("app.db"), make: func() tenancy.Strategy { return shared.New() }}
-	return pair{o, strategytest.Harness{
+	return Harness{o, strategytest.Harness{
 		Open: o.open, Plain: plain(f.at("plain.db")), Lacks: onWallAlone,
 		Raw: pools("sqlite3", func(tenancy.ID) string { return f.path("app.db") }),
 	}}
@@ -42,13 +42,13 @@ var apart = map[strategytest.Capability]string{
 	strategytest.CentralJoins:  "central tables stand in another database than the tenant's",
 }
 
-func databaseOnSQLite(t testing.TB) pair {
+func databaseOnSQLite(t testing.TB) Harness {
 	f := files{t.TempDir()}
 	o := &opener{at: f.at("app.db"), make: func() tenancy.Strategy {
 		places := database.SQLiteFiles(f.dir, sqlite.Open)
 		return database.New(places.Open, database.WithProvisioner(places))
 	}}
-	return pair{o, strategytest.Harness{
+	return Harness{o, strategytest.Harness{
 		Open: o.open, Plain: plain(f.at("plain.db")), Provision: o.provision, Deprovision: o.deprovision, Lacks: apart,
 		Raw: pools("sqlite3", f.placeOf("a", "b")),
 	}}
@@ -67,8 +67,8 @@ func (f files) placeOf(own ...tenancy.ID) func(id tenancy.ID) string {
 }
 
 // hybridOnSQLite has one tenant in shared tables.
-func hybridOnSQLite(sharing tenancy.ID) func(t testing.TB) pair {
-	return func(t testing.TB) pair {
+func hybridOnSQLite(sharing tenancy.ID) func(t testing.TB) Harness {
+	return func(t testing.TB) Harness {
 		f, other := files{t.TempDir()}, otherThan(sharing)
 		o := &opener{at: f.at("app.db"), make: func() tenancy.Strategy {
 			places := database.SQLiteFiles(f.dir, sqlite.Open)
@@ -90,7 +90,7 @@ func hybridOnSQLite(sharing tenancy.ID) func(t testing.TB) pair {
 			h.Lacks[strategytest.CentralJoins] = apart[strategytest.CentralJoins]
 			h.Lacks["deprovision"] = inTables
 		}
-		return pair{o, h}
+		return Harness{o, h}
 	}
 }
 
