@@ -101,6 +101,10 @@ func forbidden(name, path string) string {
 		return "the commands take what the application made"
 	case in(name, "/archive") && in(path, module) && path != module && path != module+"/catalog":
 		return "an archive is the same under every strategy"
+	case in(name, "/tenancytest") && in(path, module) && path != module:
+		return "the kit is the same under every strategy"
+	case in(path, module+"/tenancytest"):
+		return "only tests import the kit"
 	case in(path, module+"/example") && !in(name, "/example"):
 		return "examples are for applications"
 	}
@@ -148,6 +152,9 @@ func TestForbidden(t *testing.T) {
 		{"/bench", module + "/example/polls", true},
 		{"/example/polls", module + "/ginmw", false},
 		{"/example/polls", module + "/tenantcli", false},
+		{"/tenancytest", module, false},
+		{"/tenancytest", module + "/strategies/shared", true},
+		{"/example/polls", module + "/tenancytest", true},
 		{"/catalog", module + "/tenantcli", true},
 		{"/bench", module + "/tenantcli", true},
 		{"/tenantcli", module + "/migrate", false},
