@@ -119,7 +119,7 @@ func (d *declaration) forgotten() {
 	}
 	var names []string
 	for t, m := range d.known.byType {
-		if m.Owned && packages[t.Pkg()] && !reached[t] {
+		if m.Owned && packages[t.Pkg()] && !reached[t] && !d.known.embeds(t) {
 			names = append(names, m.Name)
 		}
 	}
@@ -144,6 +144,19 @@ func (d *declaration) reach(reached map[*types.TypeName]bool, t *types.TypeName)
 			d.reach(reached, n.Obj())
 		}
 	}
+}
+
+// embeds reports whether a model embeds t, which then is a part of models rather than one.
+func (k *models) embeds(t *types.TypeName) bool {
+	for outer := range k.byType {
+		s := outer.Type().Underlying().(*types.Struct)
+		for v := range s.Fields() {
+			if n := structOf(v.Type()); v.Embedded() && n != nil && n.Obj() == t {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // isShared reports whether a strategy is, for sure, shared.New(...).

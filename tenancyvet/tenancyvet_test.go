@@ -1,85 +1,131 @@
 package tenancyvet_test
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
-
-	"golang.org/x/tools/go/analysis/analysistest"
-
-	"github.com/gorm-tenancy/tenancy/tenancyvet"
 )
 
-// Every line of the shop that is wrong is found and no other; in the project API, where nothing is wrong, nothing is.
+// want is the mark of a line on which something is to be found.
+var want = regexp.MustCompile("want `([^`]*)`")
+
+// finding is a line that the command prints.
+var finding = regexp.MustCompile(`(?m)^(\S+\.go):(\d+):\d+: (.*)$`)
+
+// TestShapes runs the command as go vet's tool on applications in three shapes, with GORM and the plugin as they are. Every
+// line that is marked is found, and no other.
 func TestShapes(t *testing.T) {
 	t.Parallel()
-	for _, shape := range []string{"shop", "projects"} {
-		t.Run(shape, func(t *testing.T) {
-			t.Parallel()
-			found := map[int][]string{}
-			for _, a := range tenancyvet.Analyzers() {
-				for _, r := range analysistest.Run(deaf{}, analysistest.TestData(), a, shape) {
-					if r.Err != nil {
-						t.Fatal(r.Err)
-					}
-					for _, d := range r.Diagnostics {
-						line := r.Pass.Fset.Position(d.Pos).Line
-						found[line] = append(found[line], d.Message)
-					}
+	dir := application(t)
+	out := run(t, dir, "go", "vet", "-vettool="+build(t), "./...")
+	found := map[string][]string{}
+	for _, m := range finding.FindAllStringSubmatch(out, -1) {
+		where := filepath.ToSlash(filepath.Clean(m[1])) + ":" + m[2]
+		found[where] = append(found[where], m[3])
+	}
+	marked := 0
+	walk(t, dir, func(name, text string) {
+		for i, line := range strings.Split(text, "\n") {
+			mark := want.FindStringSubmatch(line)
+			where := fmt.Sprintf("%s:%d", name, i+1)
+			if mark == nil {
+				if len(found[where]) > 0 {
+					t.Errorf("%s: found %q, want nothing", where, found[where])
 				}
+				continue
 			}
-			compare(t, filepath.Join("testdata", "src", shape, shape+".go"), found)
-		})
+			marked++
+			if len(found[where]) != 1 || !strings.Contains(found[where][0], mark[1]) {
+				t.Errorf("%s: found %q, want %q", where, found[where], mark[1])
+			}
+		}
+	})
+	page, err := os.ReadFile("../docs/tenancyvet.md")
+	if err != nil || !strings.Contains(string(page), fmt.Sprintf("finds the %d that are marked", marked)) {
+		t.Errorf("%d lines are marked, and docs/tenancyvet.md says something else: %v", marked, err)
+	}
+	if t.Failed() {
+		t.Log(out)
 	}
 }
 
-// deaf hears no complaint of analysistest, which expects every want of each check alone.
-type deaf struct{}
+// TestExample runs the command by itself on the example and its tests: one line is reported, which a test sends past the
+// tenants on purpose.
+func TestExample(t *testing.T) {
+	t.Parallel()
+	out := run(t, "..", build(t), "./example/...")
+	found := finding.FindAllStringSubmatch(out, -1)
+	if len(found) != 1 || !strings.HasSuffix(found[0][1], "polls/api_test.go") || !strings.Contains(found[0][3], "owned table polls") {
+		t.Errorf("found\n%s", out)
+	}
+}
 
-func (deaf) Errorf(string, ...any) {}
-
-// compare holds what was found against the marks in a file, of all checks together.
-func compare(t *testing.T, file string, found map[int][]string) {
+// application puts testdata/app into a module with the root's own versions, which so cannot differ from them.
+func application(t *testing.T) string {
 	t.Helper()
-	source, err := os.ReadFile(file)
+	dir := t.TempDir()
+	root, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, line := range strings.Split(string(source), "\n") {
-		_, mark, wanted := strings.Cut(line, "want `")
-		mark, _, _ = strings.Cut(mark, "`")
-		got := found[i+1]
-		if wanted != (len(got) == 1) || len(got) > 1 || wanted && !strings.Contains(got[0], mark) {
-			t.Errorf("%s:%d: found %q, want %q", file, i+1, got, mark)
-		}
+	if err := os.CopyFS(dir, os.DirFS("testdata/app")); err != nil {
+		t.Fatal(err)
 	}
+	sums, err := os.ReadFile("../go.sum")
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "go.sum"), string(sums))
+	write(t, filepath.Join(dir, "go.mod"), "module example.com/app\n\ngo 1.25.0\n\n"+
+		"require github.com/gorm-tenancy/tenancy v0.0.0\nrequire github.com/gin-gonic/gin v0.0.0\n\n"+
+		"replace github.com/gorm-tenancy/tenancy => "+root+"\nreplace github.com/gin-gonic/gin => "+filepath.Join(root, "tenancyvet/testdata/gin")+"\n")
+	return dir
 }
 
-// go vet takes the command as its tool, and fails on what it finds.
-func TestVetTool(t *testing.T) {
-	t.Parallel()
+func build(t *testing.T) string {
+	t.Helper()
 	tool := filepath.Join(t.TempDir(), "tenancyvet")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", tool, "./cmd/tenancyvet").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
+	if out := run(t, ".", "go", "build", "-buildvcs=false", "-o", tool, "./cmd/tenancyvet"); out != "" {
+		t.Fatal(out)
 	}
-	for name, c := range map[string]struct{ reason, want string }{
-		"ignore without a reason": {"//tenancyvet:ignore rawsql", "without a reason nothing is silenced"},
-		"ignore with a reason":    {"//tenancyvet:ignore rawsql it is an example", ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			dir := t.TempDir()
-			write(t, filepath.Join(dir, "go.mod"), "module scratch\n\ngo 1.25.0\n")
-			write(t, filepath.Join(dir, "a.go"), "package scratch\n\n"+c.reason+"\nvar A int\n")
-			cmd := exec.CommandContext(t.Context(), "go", "vet", "-vettool="+tool, "./...")
-			cmd.Dir = dir
-			out, err := cmd.CombinedOutput()
-			if (err != nil) != (c.want != "") || !strings.Contains(string(out), c.want) {
-				t.Fatalf("go vet: %v\n%s", err, out)
-			}
-		})
+	return tool
+}
+
+// run returns what a command prints. That it exits with an error is no error: it has found something.
+func run(t *testing.T, dir, name string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), name, args...)
+	cmd.Dir = dir
+	if filepath.IsAbs(dir) { // a module in a temporary directory, which lists what it needs when it is asked
+		cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod")
+	}
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+func walk(t *testing.T, dir string, visit func(name, text string)) {
+	t.Helper()
+	root := os.DirFS(dir)
+	err := fs.WalkDir(root, ".", func(name string, _ fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(name) != ".go" {
+			return err
+		}
+		text, err := fs.ReadFile(root, name)
+		visit(name, string(text))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
