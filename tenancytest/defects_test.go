@@ -148,6 +148,12 @@ func TestDefects(t *testing.T) {
 			},
 			want: []string{"Note is not covered", "no such table"},
 		},
+		"rows that need each other": {
+			open: func(t *testing.T) *gorm.DB {
+				return at(t, shared.New(), []tenancy.Option{tenancy.OwnedModels(&Egg{}, &Hen{})})
+			},
+			want: []string{"need each other's rows first"},
+		},
 		"a rule that no schema tells": {
 			open: func(t *testing.T) *gorm.DB { return sharing(t, &Percent{}) },
 			want: []string{"Percent is not covered", "tenancytest.Rows", "CHECK constraint"},
