@@ -164,9 +164,7 @@ func (s state) links() {
 		}
 		sides := map[string]bool{}
 		for _, l := range rec.table.Links {
-			if owner, ok := owners[pointer(rec.view, l.Table, l.References, rec.get(l.Columns))]; ok {
-				sides[owner] = true
-			}
+			sides[owners[pointer(rec.view, l.Table, l.References, rec.get(l.Columns))]] = true
 		}
 		var all []string
 		for side := range sides {
