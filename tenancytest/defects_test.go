@@ -212,6 +212,15 @@ func TestDefects(t *testing.T) {
 			},
 			want: []string{"Note: create with another tenant's values: LEAK"},
 		},
+		"a trigger that gives rows away": {
+			open: func(t *testing.T) *gorm.DB {
+				db := sharing(t, &Note{})
+				all := db.WithContext(tenancy.Bypass(t.Context(), "break it"))
+				must(t, all.Exec("CREATE TRIGGER away AFTER INSERT ON notes BEGIN UPDATE notes SET tenant_id = 'everyone' WHERE id = new.id; END").Error)
+				return db
+			},
+			want: []string{"Note: create: LEAK: of the rows made as tenant \"a\" some are not that tenant's"},
+		},
 		"references that nobody checks": {
 			open: func(t *testing.T) *gorm.DB {
 				options := []tenancy.Option{tenancy.OwnedModels(&Note{}, &Leaf{}), tenancy.WithoutReferenceChecks()}
