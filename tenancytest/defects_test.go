@@ -43,6 +43,12 @@ type (
 		TenantID string `gorm:"index"`
 		Text     string
 	}
+	Watched struct { // counts how often anybody's rows are read
+		ID       uint
+		TenantID string `gorm:"index"`
+		Text     string
+		Reads    int
+	}
 	Coded struct { // tells which codes others have
 		ID       uint
 		TenantID string `gorm:"index"`
@@ -89,6 +95,11 @@ func (g *Greedy) BeforeUpdate(tx *gorm.DB) error {
 func (s *Sweeper) BeforeDelete(tx *gorm.DB) error {
 	all := tx.Session(&gorm.Session{NewDB: true, SkipHooks: true, Context: tenancy.Bypass(context.Background(), "sweep")})
 	return all.Where("1 = 1").Delete(&Sweeper{}).Error
+}
+
+func (w *Watched) AfterFind(tx *gorm.DB) error {
+	all := tx.Session(&gorm.Session{NewDB: true, SkipHooks: true, Context: tenancy.Bypass(context.Background(), "statistics")})
+	return all.Model(&Watched{}).Where("1 = 1").Update("reads", gorm.Expr("reads + 1")).Error
 }
 
 // naked shares tables and says that the database holds them, which it does not.
@@ -148,6 +159,12 @@ func TestDefects(t *testing.T) {
 			},
 			want: []string{"Note is not covered", "no such table"},
 		},
+		"rows that need each other": {
+			open: func(t *testing.T) *gorm.DB {
+				return at(t, shared.New(), []tenancy.Option{tenancy.OwnedModels(&Egg{}, &Hen{})})
+			},
+			want: []string{"need each other's rows first"},
+		},
 		"a rule that no schema tells": {
 			open: func(t *testing.T) *gorm.DB { return sharing(t, &Percent{}) },
 			want: []string{"Percent is not covered", "tenancytest.Rows", "CHECK constraint"},
@@ -174,6 +191,10 @@ func TestDefects(t *testing.T) {
 			open: func(t *testing.T) *gorm.DB { return sharing(t, &Greedy{}) },
 			want: []string{"Greedy: update by key: LEAK: own row", "Greedy: save: LEAK"},
 		},
+		"a hook that writes everybody's rows when one is read": {
+			open: func(t *testing.T) *gorm.DB { return sharing(t, &Watched{}) },
+			want: []string{"Watched: read: LEAK: reading as tenant \"a\" changed rows"},
+		},
 		"a hook that deletes everybody's rows": {
 			open: func(t *testing.T) *gorm.DB { return sharing(t, &Sweeper{}) },
 			want: []string{"Sweeper: delete by key: LEAK"},
@@ -190,6 +211,15 @@ func TestDefects(t *testing.T) {
 				return db
 			},
 			want: []string{"Note: create with another tenant's values: LEAK"},
+		},
+		"a trigger that gives rows away": {
+			open: func(t *testing.T) *gorm.DB {
+				db := sharing(t, &Note{})
+				all := db.WithContext(tenancy.Bypass(t.Context(), "break it"))
+				must(t, all.Exec("CREATE TRIGGER away AFTER INSERT ON notes BEGIN UPDATE notes SET tenant_id = 'everyone' WHERE id = new.id; END").Error)
+				return db
+			},
+			want: []string{"Note: create: LEAK: of the rows made as tenant \"a\" some are not that tenant's"},
 		},
 		"references that nobody checks": {
 			open: func(t *testing.T) *gorm.DB {
@@ -210,6 +240,59 @@ func TestDefects(t *testing.T) {
 				return at(t, careless{}, []tenancy.Option{tenancy.OwnedModels(&Room{}, &Bed{})}, &Room{}, &Bed{})
 			},
 			want: []string{"Room: read past the plugin: LEAK: the place of tenant \"a\" has a row of another tenant"},
+		},
+		"a default tenant": {
+			open: func(t *testing.T) *gorm.DB {
+				db := sharing(t, &Note{})
+				preset := func(tx *gorm.DB) {
+					if _, ok := tenancy.FromContext(tx.Statement.Context); !ok {
+						tx.Statement.Context = as("a")
+					}
+				}
+				must(t, db.Callback().Query().Before("*").Register("preset", preset))
+				must(t, db.Callback().Delete().Before("*").Register("preset", preset))
+				return db
+			},
+			want: []string{"Note: find without a tenant: LEAK: it is not refused", "Note: delete without a tenant: LEAK"},
+		},
+		"nothing can be updated": { // so that nothing is shown
+			open: func(t *testing.T) *gorm.DB {
+				db := sharing(t, &Note{})
+				refuse := func(tx *gorm.DB) { _ = tx.AddError(gorm.ErrInvalidData) }
+				must(t, db.Callback().Update().Before("gorm:update").Register("refuse", refuse))
+				return db
+			},
+			want: []string{"Note: update by key: the positive control failed"},
+		},
+		"updates do nothing": {
+			open: func(t *testing.T) *gorm.DB {
+				db := sharing(t, &Note{})
+				must(t, db.Callback().Update().Replace("gorm:update", func(*gorm.DB) {}))
+				return db
+			},
+			want: []string{"Note: update by key: the positive control changed nothing"},
+		},
+		"reads fail": {
+			open: func(t *testing.T) *gorm.DB {
+				db := sharing(t, &Note{})
+				refuse := func(tx *gorm.DB) {
+					if _, ordered := tx.Statement.Clauses["ORDER BY"]; ordered {
+						_ = tx.AddError(gorm.ErrInvalidData)
+					}
+				}
+				must(t, db.Callback().Query().Before("gorm:query").Register("refuse", refuse))
+				return db
+			},
+			want: []string{"Note: first by key: the positive control failed"},
+		},
+		"reads find nothing": {
+			open: func(t *testing.T) *gorm.DB {
+				db := sharing(t, &Note{})
+				none := func(tx *gorm.DB) { tx.Where("1 = 0") }
+				must(t, db.Callback().Query().Before("tenancy:query").Register("none", none))
+				return db
+			},
+			want: []string{"Note: find by condition: the positive control found nothing"},
 		},
 		"another plugin drops conditions of reads": {
 			open: func(t *testing.T) *gorm.DB {

@@ -29,7 +29,7 @@ type reference struct {
 	child, parted []*schema.Field // parted are the parent's, in the order of child
 	typeOf        *schema.Field   // of a polymorphic one
 	typeVal       string
-	skipped       bool // rows leave it empty, because the parent's need this one first
+	waits         bool // the parent's rows are made later: see seeder.close
 }
 
 // graph is what models lead to by their relations.
@@ -62,6 +62,7 @@ func newGraph(db *gorm.DB, p *tenancy.Plugin, id tenancy.ID, models []any) (*gra
 	for _, t := range g.sorted() {
 		errs = append(errs, g.visit(t, nil))
 	}
+	g.wait()
 	return g, errors.Join(errs...)
 }
 
@@ -164,7 +165,7 @@ func columns(fields []*schema.Field) (all []string) {
 	return all
 }
 
-// visit puts a table behind those that its rows refer to. Where these come back to it, a key that may be empty is left so.
+// visit puts a table behind those that its rows must refer to.
 func (g *graph) visit(t *table, path []*table) error {
 	if slices.Contains(g.order, t) {
 		return nil
@@ -172,21 +173,40 @@ func (g *graph) visit(t *table, path []*table) error {
 	path = append(path, t)
 	for _, r := range t.refs {
 		switch {
-		case r.parent == t: // see seeder.refer
-		case !slices.Contains(path, r.parent):
+		case r.parent == t || nullable(r.child): // see seeder.refer and seeder.close
+		case slices.Contains(path, r.parent):
+			return fmt.Errorf("tenancytest: %s and %s need each other's rows first; let a foreign key be a pointer", t.schema.Name, r.parent.schema.Name)
+		default:
 			if err := g.visit(r.parent, path); err != nil {
 				return err
 			}
-		case !nullable(r.child):
-			return fmt.Errorf("tenancytest: %s and %s need each other's rows first; let a foreign key be a pointer", t.schema.Name, r.parent.schema.Name)
-		default:
-			r.skipped = true
 		}
 	}
-	if !slices.Contains(g.order, t) {
-		g.order = append(g.order, t)
-	}
+	g.order = append(g.order, t)
 	return nil
+}
+
+// wait marks the references to rows that are made later.
+func (g *graph) wait() {
+	for i, t := range g.order {
+		for _, r := range t.refs {
+			r.waits = r.parent != t && !slices.Contains(g.order[:i], r.parent)
+		}
+	}
+}
+
+// loose are the columns of foreign keys to rows that are made later, or to rows of the same table: they may be empty meanwhile.
+func (t *table) loose() (names []string) {
+	for _, r := range t.refs {
+		if (r.waits || r.parent == t) && nullable(r.child) {
+			for _, f := range r.child {
+				if f.DBName != t.Column && !f.PrimaryKey {
+					names = append(names, f.DBName)
+				}
+			}
+		}
+	}
+	return names
 }
 
 // nullable reports whether a key may be empty.

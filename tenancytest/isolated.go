@@ -129,6 +129,9 @@ func (c *check) model(t *table) error {
 			return err
 		}
 	}
+	for _, made := range c.made[actor] {
+		delete(made, fresh)
+	}
 	return c.past.restore(before)
 }
 
@@ -159,7 +162,7 @@ const fresh = 8
 func (c *check) ancestors(t *table, seen map[*table]bool) error {
 	for _, r := range t.refs {
 		p := r.parent
-		if !p.owned || r.skipped || seen[p] || p.single() {
+		if !p.owned || seen[p] || p.single() {
 			continue
 		}
 		seen[p] = true

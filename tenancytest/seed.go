@@ -287,7 +287,7 @@ func (t *table) refers(f *schema.Field) bool {
 func (s *seeder) refer(tenant int, t *table, r *reference, n int, row reflect.Value) error {
 	parent := row
 	switch {
-	case r.skipped:
+	case r.waits && len(s.made[tenant][r.parent]) == 0:
 		return nil // see seeder.close
 	case r.parent == t && nullable(r.child):
 		first, ok := s.made[tenant][t][1]
@@ -318,7 +318,7 @@ func (s *seeder) refer(tenant int, t *table, r *reference, n int, row reflect.Va
 
 // close fills in foreign keys that had to wait for their parents.
 func (s *seeder) close(t *table, r *reference) error {
-	if !r.skipped || !s.wanted[t] || r.typeOf != nil {
+	if !r.waits || !s.wanted[t] || r.typeOf != nil {
 		return nil
 	}
 	for tenant := range s.pair {

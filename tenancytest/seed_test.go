@@ -38,6 +38,45 @@ type (
 		Seen     int64             `gorm:"autoUpdateTime"`
 		Deleted  gorm.DeletedAt
 	}
+	// Company and Person need each other, and people lead people.
+	Company struct {
+		ID       uint
+		TenantID string `gorm:"index"`
+		Name     string
+		OwnerID  *uint
+		Owner    *Person `gorm:"foreignKey:OwnerID"`
+		Staff    []Person
+		Remarks  []Remark `gorm:"polymorphic:About"`
+	}
+	Person struct {
+		ID        uint
+		TenantID  string `gorm:"index"`
+		Name      string
+		CompanyID uint `gorm:"not null"`
+		Company   *Company
+		BossID    *uint
+		Team      []Person `gorm:"foreignKey:BossID"`
+	}
+	Remark struct {
+		ID        uint
+		TenantID  string `gorm:"index"`
+		AboutID   uint
+		AboutType string
+		Text      string
+	}
+	// Egg and Hen cannot be made one after the other.
+	Egg struct {
+		ID       uint
+		TenantID string
+		HenID    uint `gorm:"not null"`
+		Hen      *Hen
+	}
+	Hen struct {
+		ID       uint
+		TenantID string
+		EggID    uint `gorm:"not null"`
+		Egg      *Egg
+	}
 	// Numbered belongs to tenants that are numbers, Unique to such that are UUIDs.
 	Numbered struct {
 		ID    uint
@@ -51,11 +90,11 @@ type (
 	}
 )
 
-// TestEveryField shows that rows are derived for each kind of field, and hold.
+// TestEveryField shows that rows are derived for each kind of field and relation, and hold.
 func TestEveryField(t *testing.T) {
 	t.Parallel()
 	for name, models := range map[string][]any{
-		"fields": {&Sundry{}}, "numbers": {&Numbered{}}, "UUIDs": {&Unique{}},
+		"fields": {&Sundry{}}, "cycles": {&Company{}, &Person{}, &Remark{}}, "numbers": {&Numbered{}}, "UUIDs": {&Unique{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

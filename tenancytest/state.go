@@ -164,9 +164,7 @@ func (s state) links() {
 		}
 		sides := map[string]bool{}
 		for _, l := range rec.table.Links {
-			if owner, ok := owners[pointer(rec.view, l.Table, l.References, rec.get(l.Columns))]; ok {
-				sides[owner] = true
-			}
+			sides[owners[pointer(rec.view, l.Table, l.References, rec.get(l.Columns))]] = true
 		}
 		var all []string
 		for side := range sides {
@@ -335,22 +333,47 @@ func (r *raw) run(steps []step) error {
 	return nil
 }
 
-// steps lists what turns one state into another.
+// steps lists what turns one state into another. Rows that point at each other are let go of first, and joined last.
 func (r *raw) steps(now, want state) (steps []step) {
+	var removed, joined []step
 	for key, rec := range now {
-		if want[key] == nil {
-			steps = append(steps, r.statement(rec, "DELETE FROM ", nil))
+		if want[key] != nil {
+			continue
 		}
+		if loose := rec.table.loose(); len(loose) > 0 {
+			steps = append(steps, r.statement(rec.emptied(loose), "UPDATE ", loose))
+		}
+		removed = append(removed, r.statement(rec, "DELETE FROM ", nil))
 	}
+	steps = append(steps, removed...)
 	for key, rec := range want {
+		loose := rec.table.loose()
 		switch old := now[key]; {
 		case old == nil:
-			steps = append(steps, r.insert(rec))
+			steps = append(steps, r.insert(rec.emptied(loose)))
+			if len(loose) > 0 {
+				joined = append(joined, r.statement(rec, "UPDATE ", loose))
+			}
 		case old.text != rec.text:
-			steps = append(steps, r.statement(rec, "UPDATE ", rec.names))
+			joined = append(joined, r.statement(rec, "UPDATE ", rec.names))
 		}
 	}
-	return steps
+	return append(steps, joined...)
+}
+
+// emptied is the record with NULL in some columns.
+func (rec *record) emptied(names []string) *record {
+	if len(names) == 0 {
+		return rec
+	}
+	c := *rec
+	c.values = slices.Clone(rec.values)
+	for i, name := range rec.names {
+		if slices.Contains(names, name) {
+			c.values[i] = nil
+		}
+	}
+	return &c
 }
 
 // writable reports a column that statements may write.
@@ -387,8 +410,8 @@ func (r *raw) statement(rec *record, verb string, set []string) step {
 	stmt.WriteString(verb + stmt.Quote(rec.table.Name))
 	keys := columns(rec.table.schema.PrimaryFields)
 	first := true
-	for i, name := range set {
-		if !slices.Contains(keys, name) && rec.writable(name) {
+	for i, name := range rec.names {
+		if slices.Contains(set, name) && !slices.Contains(keys, name) && rec.writable(name) {
 			if first {
 				stmt.WriteString(" SET ")
 			}

@@ -159,7 +159,7 @@ func (m *subject) creates() []writeVerb {
 		}},
 	}
 	for _, r := range m.refs {
-		if r.parent.owned && r.parent != m.table && !r.skipped {
+		if r.parent.owned && r.parent != m.table {
 			verbs = append(verbs, m.pointing(r))
 		}
 	}
