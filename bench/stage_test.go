@@ -145,7 +145,6 @@ func (s stage) alone() *gorm.DB {
 
 // routed opens the central database and routes the tenant to its own.
 func (s stage) routed(central, own gorm.Dialector, opts ...routing.Option) *gorm.DB {
-
 	find := func(context.Context, tenancy.ID) (gorm.Dialector, error) { return own, nil }
 	return s.open(central, tenancy.New(routing.New(find, opts...), tenancy.OwnedModels(note)))
 }
