@@ -136,3 +136,39 @@ func TestConditionsAsPlain(t *testing.T) {
 	}
 	e.isolated()
 }
+
+// TestConditionsAsPlainWhereDeletedSoftly: GORM groups the conditions by itself where deleted rows stay, so that an Or in front
+// means something else than without.
+func TestConditionsAsPlainWhereDeletedSoftly(t *testing.T) {
+	e := newEnv(t)
+	plain, err := gorm.Open(sqlite.Open(e.dsn), &gorm.Config{Logger: logger.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool, _ := plain.DB()
+	t.Cleanup(func() { pool.Close() })
+	e.must("delete one", e.a.Where("text = ?", "a-note2").Delete(&Note{}).Error)
+	e.must("create", e.a.Create([]Note{{Text: "a-x", Model: gorm.Model{ID: 11}}, {Text: "a-y", Model: gorm.Model{ID: 12}}}).Error)
+	for what, build := range map[string]func(db *gorm.DB) *gorm.DB{
+		"Or Where":          func(db *gorm.DB) *gorm.DB { return db.Or("text = 'a-x'").Where("id > 1") },
+		"Or Where Or":       func(db *gorm.DB) *gorm.DB { return db.Or("text = 'a-x'").Where("text = 'a-y'").Or("id = 1") },
+		"Or Or":             func(db *gorm.DB) *gorm.DB { return db.Or("text = 'a-x'").Or("text LIKE '%note%'") },
+		"Where Or":          func(db *gorm.DB) *gorm.DB { return db.Where("text = 'a-x'").Or("text LIKE '%note%'") },
+		"a lone Or":         func(db *gorm.DB) *gorm.DB { return db.Or("text LIKE '%note%'") },
+		"Or Not":            func(db *gorm.DB) *gorm.DB { return db.Or("text = 'a-x'").Not("id = 12") },
+		"Unscoped Or Where": func(db *gorm.DB) *gorm.DB { return db.Unscoped().Or("text = 'a-x'").Where("id > 1") },
+	} {
+		var every, got, want []string
+		e.must(what, build(plain.Model(&Note{})).Order("id").Pluck("text", &every).Error)
+		e.must(what, build(e.a.Model(&Note{})).Order("id").Pluck("text", &got).Error)
+		for _, text := range every {
+			if strings.HasPrefix(text, "a") {
+				want = append(want, text)
+			}
+		}
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%s: saw %v, want %v", what, got, want)
+		}
+	}
+	e.isolated()
+}

@@ -114,7 +114,7 @@ func (w *wall) where(t target, more []clause.Expression) error {
 		}
 		return nil
 	}
-	if g := group(user); g != nil {
+	if g := w.group(user); g != nil {
 		exprs = append(exprs, g)
 		w.makeRoom(4)
 	}
@@ -168,6 +168,28 @@ func group(user []clause.Expression) clause.Expression {
 		return alone(user[0])
 	}
 	return clause.AndConditions{Exprs: firstNotOr(user)} // this type, because FirstOrCreate reads attributes back from it
+}
+
+// group is that of the statement's WHERE. Where rows are deleted softly GORM makes a group of its own, before clause.Where could
+// unfold the conditions: a leading Or then narrows what follows.
+func (w *wall) group(user []clause.Expression) clause.Expression {
+	if len(user) > 1 && !w.stmt.Unscoped && softly(w.stmt.Schema) {
+		return clause.AndConditions{Exprs: user}
+	}
+	return group(user)
+}
+
+// softly reports whether deleted rows of a model stay.
+func softly(s *schema.Schema) bool {
+	if s == nil {
+		return false
+	}
+	for _, c := range s.QueryClauses {
+		if _, ok := c.(gorm.StatementModifier); ok {
+			return true
+		}
+	}
+	return false
 }
 
 // alone puts a single condition into parentheses, if it has none of its own.

@@ -187,7 +187,7 @@ func (s *virtualSession) unprepare(st *stmt) error {
 		err = errors.Join(err, l.real.kept.back(l))
 	}
 	clear(st.loans)
-	st.loans = st.loans[:0]
+	st.loans, st.last = st.loans[:0], nil // a statement that is closed meanwhile says that it takes no values
 	return err
 }
 

@@ -85,7 +85,7 @@ func forbidden(name, path string) string {
 		return "the root is below everything else"
 	case name == "" && strings.Contains(path, ".") && !in(path, "gorm.io/gorm"):
 		return "the root imports the standard library and GORM"
-	case in(name, "/strategies") && in(path, module+"/strategies") && !in(path, module+name):
+	case in(name, "/strategies") && in(path, module+"/strategies") && !in(path, module+name) && !in(module+name, path): // a suite's parts know it
 		return "strategies do not know each other"
 	case in(name, "/migrate") && in(path, module) && path != module:
 		return "migrate knows the contract, not who keeps it"
@@ -101,6 +101,10 @@ func forbidden(name, path string) string {
 		return "the commands take what the application made"
 	case in(name, "/archive") && in(path, module) && path != module && path != module+"/catalog":
 		return "an archive is the same under every strategy"
+	case in(name, "/tenancytest") && in(path, module) && path != module:
+		return "the kit is the same under every strategy"
+	case in(path, module+"/tenancytest"):
+		return "only tests import the kit"
 	case in(path, module+"/example") && !in(name, "/example"):
 		return "examples are for applications"
 	}
@@ -148,6 +152,9 @@ func TestForbidden(t *testing.T) {
 		{"/bench", module + "/example/polls", true},
 		{"/example/polls", module + "/ginmw", false},
 		{"/example/polls", module + "/tenantcli", false},
+		{"/tenancytest", module, false},
+		{"/tenancytest", module + "/strategies/shared", true},
+		{"/example/polls", module + "/tenancytest", true},
 		{"/catalog", module + "/tenantcli", true},
 		{"/bench", module + "/tenantcli", true},
 		{"/tenantcli", module + "/migrate", false},

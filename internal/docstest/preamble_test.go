@@ -21,7 +21,8 @@ var wrapper = docstest.Wrapper{
 		"httpmw":   module + "/httpmw",
 		"ginmw":    module + "/ginmw",
 
-		"tenantcli": module + "/tenantcli",
+		"tenantcli":   module + "/tenantcli",
+		"tenancytest": module + "/tenancytest",
 
 		"context": "context",
 		"errors":  "errors",

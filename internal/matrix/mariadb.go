@@ -76,7 +76,7 @@ func schemaOnMariaDB(t testing.TB) Harness {
 	o := &opener{at: m.at("root"), names: centralNames{database: m.name}, make: func() tenancy.Strategy { return schema.New(schema.Prefix(prefix)) }}
 	return Harness{o, strategytest.Harness{
 		Open: o.open, Plain: m.plainly(), Provision: o.provision, Deprovision: o.deprovision,
-		Raw: pools("mysql", m.placeOf(prefix, "a", "b")),
+		Raw: pools("mysql", m.placeOf(prefix, "a", "b", "c")),
 	}}
 }
 
@@ -89,7 +89,7 @@ func databaseOnMariaDB(t testing.TB) Harness {
 	}}
 	return Harness{o, strategytest.Harness{
 		Open: o.open, Plain: m.plainly(), Provision: o.provision, Deprovision: o.deprovision, Lacks: apart,
-		Raw: pools("mysql", m.placeOf(prefix, "a", "b")),
+		Raw: pools("mysql", m.placeOf(prefix, "a", "b", "c")),
 	}}
 }
 
@@ -103,7 +103,7 @@ func hybridOnMariaDB(t testing.TB) Harness {
 	return Harness{o, strategytest.Harness{
 		Open: o.open, Plain: m.plainly(), Provision: o.provision, Deprovision: o.deprovision,
 		Lacks: map[strategytest.Capability]string{strategytest.SQLText: noText},
-		Raw:   pools("mysql", m.placeOf(prefix, "b")),
+		Raw:   pools("mysql", m.placeOf(prefix, "b", "c")),
 		Prepare: func(t testing.TB, owned, central []any) {
 			config := &gorm.Config{DisableForeignKeyConstraintWhenMigrating: true, NamingStrategy: names}
 			must(t, open(t, m.at("root")(), config).AutoMigrate(append(central, owned...)...))

@@ -50,7 +50,7 @@ func databaseOnSQLite(t testing.TB) Harness {
 	}}
 	return Harness{o, strategytest.Harness{
 		Open: o.open, Plain: plain(f.at("plain.db")), Provision: o.provision, Deprovision: o.deprovision, Lacks: apart,
-		Raw: pools("sqlite3", f.placeOf("a", "b")),
+		Raw: pools("sqlite3", f.placeOf("a", "b", "c")),
 	}}
 }
 
@@ -78,7 +78,7 @@ func hybridOnSQLite(sharing tenancy.ID) func(t testing.TB) Harness {
 		}}
 		h := strategytest.Harness{
 			Open: o.open, Plain: plain(f.at("plain.db")), Provision: o.provision, Deprovision: o.deprovision,
-			Raw:     pools("sqlite3", f.placeOf(other)),
+			Raw:     pools("sqlite3", f.placeOf(other, "c")),
 			Prepare: tablesOf(f.at("app.db")),
 			Lacks: map[strategytest.Capability]string{
 				strategytest.CentralTables: "central tables stand in another database than that of some tenants",

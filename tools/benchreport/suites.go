@@ -38,6 +38,8 @@ var suites = []suite{
 	{"Suspend", "./catalog", "3x"},
 	{"LogHandler", ".", "0.3s"},
 	{"Ways", "./example/polls", "50x"},
+	{"Template", "./tenancytest", "20x"},
+	{"RequireIsolated", "./tenancytest", "3x"},
 	{"Tenant", "./archive", "1x"},
 	{"Stages", "./retrofit", "1x"},
 }
